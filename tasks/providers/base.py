@@ -1,0 +1,84 @@
+"""What a provider of message delivery is to ExoSend.
+
+A provider takes prepared messages and says, for each one, what became of it. The four outcomes are the whole
+vocabulary of the engine; a vendor's words stay in the vendor's file.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+
+class OutcomeKind(StrEnum):
+    """What became of one message."""
+
+    ACCEPTED = "accepted"  # the provider said yes: it is theirs now
+    REJECTED = "rejected"  # the provider said no, for good
+    DEFERRED = "deferred"  # certainly not accepted, worth another try later
+    UNCERTAIN = "uncertain"  # handed over (final dot or whole request written), no answer known
+    UNSENT = "unsent"  # certainly never handed over, through no fault of the message: not counted as a try
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """One message ready for the wire.
+
+    `id` is the message's id in the database and the idempotency key of all its tries. `sender` and `recipient`
+    are the envelope (addr-spec, E.164). `content` is the whole MIME message with CRLF line ends, not dot-stuffed
+    (email), or the text in UTF-8 (SMS).
+    """
+
+    id: UUID
+    sender: str
+    recipient: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer for one message. `code` is short and stable (an SMTP enhanced status or reply code, a vendor's
+    number), `detail` one line for people, cut at 500 characters."""
+
+    kind: OutcomeKind
+    provider_ref: str | None = None
+    code: str | None = None
+    detail: str | None = None
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What the engine may ask of a provider.
+
+    `messages_per_call`: most messages in one `send`. `idempotent`: a second try under the same id does not send
+    twice. `answer_timeout_seconds`: after this long no answer comes any more, so an uncertain message may be judged.
+    """
+
+    messages_per_call: int
+    idempotent: bool
+    answer_timeout_seconds: float
+
+
+class Provider(Protocol):
+    """A way out for messages of one channel. One object serves one asyncio event loop."""
+
+    name: str
+    capabilities: Capabilities
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+        """Hand the messages over; one outcome each, in the same order. Never raises for a message's sake.
+
+        Several calls may be open at once. A cancelled or aborted call leaves nothing unsaid: what was handed over
+        and not answered is UNCERTAIN, what was not handed over is UNSENT.
+        """
+        ...
+
+    def abort(self) -> None:
+        """Close every connection at once; open `send` calls return with what is known. May be called from any thread."""
+        ...
+
+    async def close(self) -> None:
+        """End politely. The object is not used afterwards."""
+        ...
