@@ -17,28 +17,48 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="EXOSEND_", frozen=True, extra="ignore")
 
-    data_dir: Path = Field(Path(".exosend"), description="Folder of the embedded database, logs, keys and Prefect's own data.")
+    data_dir: Path = Field(
+        Path(".exosend"), description="Folder of the embedded database, logs, keys and Prefect's own data."
+    )
     secret_key: SecretStr | None = Field(
-        None, description="Key for what is encrypted and signed. Left out, the file `secret.key` in the data folder, made on the first `up`."
+        None,
+        description="Key for what is encrypted and signed. Left out, the file `secret.key` in the data folder, made on the first `up`.",
     )
 
     database_url: str | None = Field(
-        None, description="PostgreSQL 15 or newer, as a role that may create roles and tables. Left out, an embedded PostgreSQL in the data folder."
+        None,
+        description="PostgreSQL 15 or newer, as a role that may create roles and tables. Left out, an embedded PostgreSQL in the data folder.",
     )
-    api_database_url: str | None = Field(None, description="The same database as role exosend_api; left out, derived from the one above.")
-    engine_database_url: str | None = Field(None, description="The same database as role exosend_engine; left out, derived.")
-    analyst_database_url: str | None = Field(None, description="The same database as role exosend_analyst; left out, derived.")
+    api_database_url: str | None = Field(
+        None, description="The same database as role exosend_api; left out, derived from the one above."
+    )
+    engine_database_url: str | None = Field(
+        None, description="The same database as role exosend_engine; left out, derived."
+    )
+    analyst_database_url: str | None = Field(
+        None, description="The same database as role exosend_analyst; left out, derived."
+    )
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
     api_workers: int = Field(2, ge=1, le=64, description="Worker processes of the API.")
-    api_threads: int = Field(8, ge=1, le=256, description="Threads, and database connections, of one API worker.")
-    public_url: str | None = Field(None, description="Address under which clients reach the API; left out, http://host:port.")
+    api_threads: int = Field(
+        8, ge=1, le=256, description="Threads, and database connections, of one API worker."
+    )
+    public_url: str | None = Field(
+        None, description="Address under which clients reach the API; left out, http://host:port."
+    )
 
-    prefect_port: int = Field(4200, ge=1, le=65535, description="Port of the Prefect server that `up` starts on loopback.")
-    prefect_api_url: str | None = Field(None, description="API of a Prefect server that is there already; left out, the one `up` starts.")
+    prefect_port: int = Field(
+        4200, ge=1, le=65535, description="Port of the Prefect server that `up` starts on loopback."
+    )
+    prefect_api_url: str | None = Field(
+        None, description="API of a Prefect server that is there already; left out, the one `up` starts."
+    )
     work_pool: str = Field("exosend", description="Prefect work pool that the flows run in.")
-    worker_limit: int = Field(6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 200 MB.")
+    worker_limit: int = Field(
+        6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 200 MB."
+    )
 
     smtp_url: str | None = Field(
         None,
@@ -47,13 +67,26 @@ class Settings(BaseSettings):
     )
 
     drainers: int = Field(2, ge=1, le=64, description="Most flow runs that send one campaign together.")
-    lease_seconds: float = Field(15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing.")
+    lease_seconds: float = Field(
+        15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing."
+    )
     chunk_size: int = Field(5000, ge=1, le=100_000, description="Messages in one chunk.")
     retry_attempts: int = Field(5, ge=1, le=20, description="Tries of a message that the provider defers.")
-    retry_base_seconds: float = Field(60.0, gt=0, description="Wait before the second try; doubles with each further one.")
-    quote_timeout_seconds: float = Field(20.0, gt=0, description="Longest a campaign's start may take to count its audience.")
-    import_wait_seconds: float = Field(25.0, ge=0, description="How long the import call waits for its result before it answers 202.")
-    default_region: str | None = Field(None, min_length=2, max_length=2, description="Region for phone numbers without a +; left out, they are invalid.")
+    retry_base_seconds: float = Field(
+        60.0, gt=0, description="Wait before the second try; doubles with each further one."
+    )
+    quote_timeout_seconds: float = Field(
+        20.0, gt=0, description="Longest a campaign's start may take to count its audience."
+    )
+    import_wait_seconds: float = Field(
+        25.0, ge=0, description="How long the import call waits for its result before it answers 202."
+    )
+    default_region: str | None = Field(
+        None,
+        min_length=2,
+        max_length=2,
+        description="Region for phone numbers without a +; left out, they are invalid.",
+    )
 
     @field_validator("data_dir")
     @classmethod

@@ -1,0 +1,48 @@
+"""The tables. Importing this package makes all of them known to `Base.metadata`."""
+
+from models.tables.accounts import ApiToken, AuditEntry, User
+from models.tables.base import Base
+from models.tables.campaigns import Campaign
+from models.tables.contacts import Contact, ContactList, ContactListMember, Suppression
+from models.tables.imports import Blob, BlobPart, ContactImport, ImportProblem
+from models.tables.machinery import Heartbeat, RateBucket
+from models.tables.messages import Event, EventKey, Message
+from models.tables.money import LedgerEntry, Price
+from models.tables.organizations import Organization
+from models.tables.runs import Chunk, Content, Deferral, DroppedRecipient, Run, RunFlow
+from models.tables.senders import EmailDomain, SenderId
+from models.tables.templates import EmailTemplate, EmailTemplateVersion
+
+__all__ = [
+    "ApiToken",
+    "AuditEntry",
+    "Base",
+    "Blob",
+    "BlobPart",
+    "Campaign",
+    "Chunk",
+    "Contact",
+    "ContactImport",
+    "ContactList",
+    "ContactListMember",
+    "Content",
+    "Deferral",
+    "DroppedRecipient",
+    "EmailDomain",
+    "EmailTemplate",
+    "EmailTemplateVersion",
+    "Event",
+    "EventKey",
+    "Heartbeat",
+    "ImportProblem",
+    "LedgerEntry",
+    "Message",
+    "Organization",
+    "Price",
+    "RateBucket",
+    "Run",
+    "RunFlow",
+    "SenderId",
+    "Suppression",
+    "User",
+]

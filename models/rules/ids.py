@@ -1,0 +1,63 @@
+"""Identifiers: UUIDv7 (RFC 9562, section 5.7), and those of messages, which follow from the run and the position.
+
+A message's id is made of
+    48 bits  the run's own milliseconds,
+     4 bits  version 7,
+    12 bits  hash of the run's id,
+     2 bits  variant,
+    30 bits  hash of the run's id,
+    32 bits  the position, as eight *decimal* digits.
+So its text is a constant prefix and a zero-filled number, which a frame makes for a million rows without a loop; ids
+of a run lie in order on disk; and the same plan made twice gives the same ids.
+"""
+
+import hashlib
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+from uuid_utils import compat
+
+POSITION_DIGITS = 8
+POSITIONS_MAX = 10**POSITION_DIGITS
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def new_id() -> UUID:
+    """A new UUIDv7, later than all that this process made before."""
+    return compat.uuid7()
+
+
+def run_message_prefix(run_id: UUID) -> str:
+    """The first 28 characters of the text of every message id of the run."""
+    digest = hashlib.sha256(run_id.bytes).digest()
+    rand_a = int.from_bytes(digest[:2]) >> 4
+    rand_b_high = int.from_bytes(digest[2:6]) >> 2
+    high = (run_id.int >> 80) << 80 | 0x7 << 76 | rand_a << 64 | 0b10 << 62 | rand_b_high << 32
+    return str(UUID(int=high))[:-POSITION_DIGITS]
+
+
+def message_id(run_id: UUID, position: int) -> UUID:
+    """The id of the run's message at `position` (0 to 99,999,999). Raises ValueError outside of that."""
+    if not 0 <= position < POSITIONS_MAX:
+        raise ValueError(f"A position is between 0 and {POSITIONS_MAX - 1}, not {position}.")
+    return UUID(f"{run_message_prefix(run_id)}{position:0{POSITION_DIGITS}d}")
+
+
+def message_id_range(run_id: UUID, first: int = 0, last: int = POSITIONS_MAX - 1) -> tuple[UUID, UUID]:
+    """The lowest and highest id, both inclusive, of the positions `first` to `last` of a run."""
+    return message_id(run_id, first), message_id(run_id, last)
+
+
+def message_position(message: UUID) -> int:
+    """The position that a message's id was made of. Raises ValueError for an id that no run made."""
+    return int(str(message)[-POSITION_DIGITS:])
+
+
+def id_time(identifier: UUID) -> datetime:
+    """When the id was made: its first 48 bits, in UTC, to the millisecond. Of a message: when its run was."""
+    return _EPOCH + timedelta(milliseconds=identifier.int >> 80)
+
+
+def made_on(identifier: UUID) -> date:
+    """The day (UTC) of the id, by which the tables of messages and events are partitioned."""
+    return id_time(identifier).date()

@@ -1,0 +1,164 @@
+"""States of campaigns, runs, chunks and messages, and their legal moves, as data.
+
+Every change of state in `models/store` is one conditional UPDATE whose WHERE is `sources_of(...)` of these tables,
+so that of two equal requests one moves the row and the other is told that it is too late.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeVar
+
+_State = TypeVar("_State", bound=StrEnum)
+
+
+class CampaignStatus(StrEnum):
+    """What the API shows of a campaign."""
+
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+CAMPAIGN_MOVES: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
+    CampaignStatus.DRAFT: frozenset(
+        {CampaignStatus.SENDING, CampaignStatus.SCHEDULED, CampaignStatus.CANCELLED}
+    ),
+    CampaignStatus.SCHEDULED: frozenset(
+        {CampaignStatus.SENDING, CampaignStatus.CANCELLED, CampaignStatus.DRAFT, CampaignStatus.FAILED}
+    ),
+    CampaignStatus.SENDING: frozenset(
+        {CampaignStatus.PAUSED, CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED}
+    ),
+    CampaignStatus.PAUSED: frozenset({CampaignStatus.SENDING, CampaignStatus.CANCELLED}),
+    CampaignStatus.COMPLETED: frozenset(),
+    CampaignStatus.CANCELLED: frozenset(),
+    CampaignStatus.FAILED: frozenset(),
+}
+
+
+class RunKind(StrEnum):
+    """What a run does; models/pipelines.py says which deployment does it."""
+
+    CAMPAIGN = "campaign"
+    IMPORT = "import"
+
+
+class RunState(StrEnum):
+    """Where an execution of ours stands. Terminal: completed, cancelled, failed."""
+
+    QUEUED = "queued"  # accepted and paid for (held), its flow not started yet: also the outbox entry
+    PLANNING = "planning"  # a flow works out who gets what
+    SENDING = "sending"  # planned and charged; chunks are there to be leased
+    PAUSED = "paused"
+    CLOSING = "closing"  # cancelled or failed in the middle: what is unsent is being given back and refunded
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+
+RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
+    RunState.QUEUED: frozenset(
+        {RunState.PLANNING, RunState.SENDING, RunState.PAUSED, RunState.CLOSING, RunState.FAILED}
+    ),
+    RunState.PLANNING: frozenset(
+        {RunState.SENDING, RunState.PAUSED, RunState.COMPLETED, RunState.CLOSING, RunState.FAILED}
+    ),
+    RunState.SENDING: frozenset({RunState.PAUSED, RunState.COMPLETED, RunState.CLOSING}),
+    # Resuming starts a flow again, so a paused run goes back to the outbox, one epoch later.
+    RunState.PAUSED: frozenset({RunState.QUEUED, RunState.CLOSING}),
+    RunState.CLOSING: frozenset({RunState.CANCELLED, RunState.FAILED}),
+    RunState.COMPLETED: frozenset(),
+    RunState.CANCELLED: frozenset(),
+    RunState.FAILED: frozenset(),
+}
+
+
+class ChunkState(StrEnum):
+    """Who has a chunk."""
+
+    READY = "ready"
+    LEASED = "leased"
+    DONE = "done"
+
+
+class MessageState(StrEnum):
+    """What became of a message so far."""
+
+    PLANNED = "planned"
+    DEFERRED = (
+        "deferred"  # the provider asked for another try; `retry_at` of its entry in `deferrals` says when
+    )
+    UNCERTAIN = "uncertain"  # handed over, no answer known
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    BOUNCED = "bounced"
+    COMPLAINED = "complained"
+    FAILED = "failed"  # refused for good, or tried too often
+    SUPPRESSED = "suppressed"  # opted out between the plan and the hand-over
+    CANCELLED = "cancelled"
+
+
+_REPORTED = frozenset(
+    {
+        MessageState.DELIVERED,
+        MessageState.OPENED,
+        MessageState.CLICKED,
+        MessageState.BOUNCED,
+        MessageState.COMPLAINED,
+    }
+)
+
+MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
+    MessageState.PLANNED: frozenset(
+        {
+            MessageState.ACCEPTED,
+            MessageState.FAILED,
+            MessageState.DEFERRED,
+            MessageState.UNCERTAIN,
+            MessageState.SUPPRESSED,
+            MessageState.CANCELLED,
+        }
+    ),
+    MessageState.DEFERRED: frozenset(
+        {MessageState.PLANNED, MessageState.FAILED, MessageState.SUPPRESSED, MessageState.CANCELLED}
+    ),
+    # A late true answer is always welcome; `planned` is the policy "resend".
+    MessageState.UNCERTAIN: frozenset({MessageState.ACCEPTED, MessageState.FAILED, MessageState.PLANNED})
+    | _REPORTED,
+    MessageState.ACCEPTED: _REPORTED,
+    MessageState.DELIVERED: _REPORTED - {MessageState.DELIVERED},
+    MessageState.OPENED: frozenset({MessageState.CLICKED, MessageState.BOUNCED, MessageState.COMPLAINED}),
+    MessageState.CLICKED: frozenset({MessageState.BOUNCED, MessageState.COMPLAINED}),
+    MessageState.BOUNCED: frozenset({MessageState.COMPLAINED}),
+    MessageState.COMPLAINED: frozenset(),
+    MessageState.FAILED: frozenset(),
+    MessageState.SUPPRESSED: frozenset(),
+    MessageState.CANCELLED: frozenset(),
+}
+
+# What the contract's single status shows for what the engine keeps apart (docs/api/rules.md, SMS).
+PUBLIC_STATUS: Mapping[MessageState, str] = {
+    MessageState.PLANNED: "pending",
+    MessageState.DEFERRED: "pending",
+    MessageState.UNCERTAIN: "pending",
+    MessageState.ACCEPTED: "sent",
+    MessageState.DELIVERED: "delivered",
+    MessageState.OPENED: "opened",
+    MessageState.CLICKED: "clicked",
+    MessageState.BOUNCED: "bounced",
+    MessageState.COMPLAINED: "complained",
+    MessageState.FAILED: "failed",
+    MessageState.SUPPRESSED: "failed",
+    MessageState.CANCELLED: "failed",
+}
+
+
+def sources_of(moves: Mapping[_State, frozenset[_State]], target: _State) -> list[str]:
+    """The states from which `target` can be reached in one move."""
+    return [source.value for source, targets in moves.items() if target in targets]

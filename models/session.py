@@ -1,0 +1,156 @@
+"""Connections to Postgres, one role each, and `transaction`: the one place that commits.
+
+Four roles (docs/decisions/0003-roles-and-row-level-security.md): `exosend_owner` changes the schema,
+`exosend_api` serves requests under row-level security, `exosend_engine` runs flows and the courier over all
+organizations, `exosend_analyst` reads the views of schema `results`. Their passwords are derived from the secret
+key, so that one database address and one key configure a machine.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.orm import Session
+
+from models.errors import SetupError
+from models.settings import Settings
+
+
+class Role(StrEnum):
+    """The database roles that processes connect as."""
+
+    API = "exosend_api"
+    ENGINE = "exosend_engine"
+    ANALYST = "exosend_analyst"
+
+
+# A request must end before its client gives up; a flow may read a million rows. Both never wait long for a lock:
+# a queue of waiters behind one forgotten transaction would stop every organization.
+_OPTIONS = {
+    Role.API: "-c statement_timeout=30000 -c lock_timeout=10000 -c idle_in_transaction_session_timeout=60000",
+    Role.ENGINE: "-c statement_timeout=600000 -c lock_timeout=60000 -c idle_in_transaction_session_timeout=600000",
+    Role.ANALYST: "-c statement_timeout=600000 -c default_transaction_read_only=on",
+}
+
+
+def secret_key(settings: Settings) -> str:
+    """The key of this installation. Raises SetupError when there is none; it is never made up here."""
+    if settings.secret_key is not None:
+        return settings.secret_key.get_secret_value()
+    path = settings.data_dir / "secret.key"
+    if not path.exists():
+        raise SetupError(
+            f"There is no secret key: set EXOSEND_SECRET_KEY, or start `exosend up` once, which makes {path}."
+        )
+    return path.read_text().strip()
+
+
+def role_password(settings: Settings, role: Role) -> str:
+    """The password of a role: HMAC-SHA256 of its name under the secret key, in hex."""
+    return hmac.new(secret_key(settings).encode(), f"postgres:{role}".encode(), hashlib.sha256).hexdigest()
+
+
+def role_url(settings: Settings, role: Role) -> URL:
+    """Address of the database as `role`: its own setting, or the owner's address with the role's name and password."""
+    given = {
+        Role.API: settings.api_database_url,
+        Role.ENGINE: settings.engine_database_url,
+        Role.ANALYST: settings.analyst_database_url,
+    }[role]
+    if given is not None:
+        return psycopg_url(given)
+    if settings.database_url is None:
+        raise SetupError(
+            "No database is configured: set EXOSEND_DATABASE_URL, or start `exosend up`, which brings its own."
+        )
+    return psycopg_url(settings.database_url).set(username=role.value, password=role_password(settings, role))
+
+
+def psycopg_url(url: str) -> URL:
+    """A PostgreSQL address for psycopg 3, whatever driver it named."""
+    return make_url(url).set(drivername="postgresql+psycopg")
+
+
+def conninfo(url: URL) -> str:
+    """The same address as libpq (psycopg, pg_dump, psql) takes it."""
+    return url.set(drivername="postgresql").render_as_string(hide_password=False)
+
+
+class Database:
+    """A pool of connections to Postgres as one role."""
+
+    def __init__(
+        self, settings: Settings, role: Role, *, pool_size: int = 5, application_name: str | None = None
+    ) -> None:
+        self.role = role
+        self.url = role_url(settings, role)
+        self._engine = create_engine(
+            self.url,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            pool_pre_ping=True,  # Postgres may have been restarted since the connection was last used
+            connect_args={
+                "options": _OPTIONS[role],
+                "application_name": application_name or role.value,
+                "connect_timeout": 10,
+            },
+        )
+
+    @property
+    def engine(self) -> Engine:
+        """SQLAlchemy's engine, for what only reads the catalogue (health, doctor)."""
+        return self._engine
+
+    @contextmanager
+    def transaction(self, organization: UUID | None) -> Iterator[Session]:
+        """One transaction, seen by row-level security as `organization`; commits at the end, rolls back on an error.
+
+        None is for roles that see every organization, and for the API's look-up of a token: as exosend_api it sees
+        the system's rows only.
+        """
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+            session.execute(_SET_ORGANIZATION, {"organization": str(organization) if organization else ""})
+            yield session
+
+    def connect(self) -> psycopg.Connection:
+        """A connection of its own, outside the pool, in autocommit: for leases and for LISTEN."""
+        return psycopg.connect(
+            conninfo(self.url),
+            autocommit=True,
+            options=_OPTIONS[self.role],
+            connect_timeout=10,
+            application_name=self.role.value,
+        )
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        self._engine.dispose()
+
+
+_SET_ORGANIZATION = text("SELECT set_config('app.organization', :organization, true)")
+
+
+def driver(session: Session) -> psycopg.Connection:
+    """psycopg's connection under a session's transaction, for COPY and for arrays. Never commit on it."""
+    connection = session.connection().connection.driver_connection
+    assert isinstance(connection, psycopg.Connection)
+    return connection
+
+
+def make_secret_key(path: Path) -> bool:
+    """Write a new random key to `path` (mode 0600) unless there is one. Returns whether it was made."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+    return True

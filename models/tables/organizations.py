@@ -1,0 +1,32 @@
+"""Organizations: the tenants. Everything else belongs to one, or to the system."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.tables.base import Base, CreatedAt, Id, Money
+
+
+class Organization(Base):
+    """A customer. `balance` is the sum of its ledger, kept in the same transactions; it is never below zero."""
+
+    __tablename__ = "organizations"
+    __table_args__ = (
+        CheckConstraint("balance >= 0", name="balance"),
+        CheckConstraint("rate_limit > 0", name="rate_limit"),
+        CheckConstraint("uncertain_policy IN ('resend', 'hold', 'fail')", name="uncertain_policy"),
+    )
+
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    currency: Mapped[str] = mapped_column(server_default=text("'EUR'"))
+    balance: Mapped[Money] = mapped_column(server_default=text("0"))
+    rate_limit: Mapped[int] = mapped_column(server_default=text("60"))  # requests a minute
+    timezone: Mapped[str | None]
+    uncertain_policy: Mapped[str] = mapped_column(server_default=text("'hold'"))
+    is_active: Mapped[bool] = mapped_column(server_default=text("true"))
+    contacts_count: Mapped[int] = mapped_column(server_default=text("0"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+    deactivated_at: Mapped[datetime | None]

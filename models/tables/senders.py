@@ -1,0 +1,70 @@
+"""What an organization may send from: email domains and SMS sender IDs."""
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from models.tables.base import Base, CreatedAt, Id
+
+
+class EmailDomain(Base):
+    """A domain that mail comes from. Verified by one organization, it cannot be verified by a second."""
+
+    __tablename__ = "email_domains"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "domain"),
+        CheckConstraint("status IN ('pending', 'verified', 'failed')", name="status"),
+        CheckConstraint("NOT is_default OR status = 'verified'", name="default_is_verified"),
+        Index(
+            "uq_email_domains_domain_verified",
+            "domain",
+            unique=True,
+            postgresql_where=text("status = 'verified'"),
+        ),
+        Index(
+            "uq_email_domains_organization_id_default",
+            "organization_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
+    )
+
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    domain: Mapped[str]
+    status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    is_default: Mapped[bool] = mapped_column(server_default=text("false"))
+    default_from_email: Mapped[str | None]
+    default_from_name: Mapped[str | None]
+    verified_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class SenderId(Base):
+    """The name or number an SMS comes from. Verified when both the administrator and the provider said yes."""
+
+    __tablename__ = "sender_ids"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "sender_id"),
+        CheckConstraint(
+            "NOT is_default OR (is_approved AND is_provider_verified)", name="default_is_verified"
+        ),
+        Index(
+            "uq_sender_ids_organization_id_default",
+            "organization_id",
+            unique=True,
+            postgresql_where=text("is_default"),
+        ),
+    )
+
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
+    sender_id: Mapped[str]
+    is_approved: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_provider_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    is_default: Mapped[bool] = mapped_column(server_default=text("false"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
