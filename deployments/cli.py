@@ -1,0 +1,50 @@
+"""`exosend`, the command line. Commands are imported when they are run: `exosend --help` loads none of them."""
+
+import os
+import sys
+
+from cyclopts import App
+from pydantic import ValidationError
+
+from models.errors import ExoSendError
+
+app = App(name="exosend", help="Sends SMS and email for many organizations.", version_flags=[])
+
+_COMMANDS = {
+    "up": "Start everything on this machine and keep it running until Ctrl-C.",
+    "demo": "Import contacts, send them a campaign over real SMTP, and show the numbers.",
+    "doctor": "Check what is configured, reachable and up to date; exit code 1 if anything is wrong.",
+    "migrate": "Bring the database to the schema of this version.",
+    "results": "Write the results of one run to a Parquet file.",
+    "backup": "Write the database to one file. The secret key is not in it: keep a copy of it elsewhere.",
+    "restore": "Read a backup into an empty database.",
+}
+for _name, _help in _COMMANDS.items():
+    app.command(f"deployments.commands.{_name}:{_name}", name=_name, help=_help)
+
+org = App(name="org", help="Organizations.")
+org.command("deployments.commands.org:create", name="create", help="Create an organization and its first token.")
+app.command(org)
+
+
+def main() -> None:
+    """Run the command line; what a person can mend is one line on stderr and exit code 1."""
+    try:
+        app()
+    except ExoSendError as error:
+        sys.exit(f"exosend: {error}")
+    except ValidationError as error:
+        sys.exit("\n".join(f"exosend: {_setting(part['loc'])}: {part['msg']}" for part in error.errors()))
+    except BrokenPipeError:
+        # The reader of a pipe has gone (`exosend doctor | head`); Python's own flush at exit would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+
+
+def _setting(location: tuple[int | str, ...]) -> str:
+    name = ".".join(str(part) for part in location)
+    return name if name.startswith("EXOSEND_") else f"EXOSEND_{name.upper()}"
+
+
+if __name__ == "__main__":
+    main()

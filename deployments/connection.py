@@ -1,0 +1,28 @@
+"""How commands other than `up` find the database: EXOSEND_DATABASE_URL, or the stack that runs on the data folder."""
+
+from deployments.state import StackState
+from models.errors import SetupError
+from models.settings import Settings
+
+
+def connected_settings(settings: Settings) -> Settings:
+    """The settings with the database's address, and with the ports of the running stack.
+
+    Raises SetupError when no database is configured and no stack runs.
+    """
+    state = StackState.load(settings.data_dir)
+    running = state if state is not None and state.runs() else None
+    if running is not None:
+        settings = settings.with_values(port=running.port)
+        if running.prefect_port is not None:
+            settings = settings.with_values(prefect_port=running.prefect_port)
+    if settings.database_url is not None:
+        return settings
+    if running is None:
+        raise SetupError(
+            f"No stack runs on {settings.data_dir}: start it with `exosend up`, name its folder with --data-dir, "
+            "or set EXOSEND_DATABASE_URL."
+        )
+    if running.database_url is None:
+        raise SetupError(f"The stack on {settings.data_dir} is still starting: try again in some seconds.")
+    return settings.with_values(database_url=running.database_url)
