@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     prefect_api_url: str | None = Field(
         None, description="API of a Prefect server that is there already; left out, the one `up` starts."
     )
+    prefect_database_url: str | None = Field(
+        None, description="Database of the Prefect server (postgresql+asyncpg://…); left out, its own SQLite in the data folder."
+    )
     work_pool: str = Field("exosend", description="Prefect work pool that the flows run in.")
     worker_limit: int = Field(
         6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 200 MB."
