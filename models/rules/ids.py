@@ -1,4 +1,5 @@
-"""Identifiers: UUIDv7 (RFC 9562, section 5.7), and those of messages, which follow from the run and the position.
+"""Identifiers: UUIDv7 (RFC 9562, section 5.7), and those of messages, which follow from the run and the
+position.
 
 A message's id is made of
     48 bits  the run's own milliseconds,
@@ -7,8 +8,8 @@ A message's id is made of
      2 bits  variant,
     30 bits  hash of the run's id,
     32 bits  the position, as eight *decimal* digits.
-So its text is a constant prefix and a zero-filled number, which a frame makes for a million rows without a loop; ids
-of a run lie in order on disk; and the same plan made twice gives the same ids.
+So its text is a constant prefix and a zero-filled number, which a frame makes for a million rows without a
+loop; ids of a run lie in order on disk; and the same plan made twice gives the same ids.
 """
 
 import hashlib

@@ -1,0 +1,85 @@
+"""Phone numbers: E.164 with `+`, valid by libphonenumber.
+
+`parse_phone` is the rule. It takes 27 µs a number, so for a column of them `sure_numbers` says, from the same
+metadata, which national numbers of a calling code are valid beyond doubt; those need no look by the library.
+"""
+
+from dataclasses import dataclass
+
+from phonenumbers import (
+    COUNTRY_CODE_TO_REGION_CODE,
+    NumberParseException,
+    PhoneMetadata,
+    PhoneNumberFormat,
+    format_number,
+    is_valid_number,
+    parse,
+    region_code_for_number,
+)
+
+CALLING_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
+"""All calling codes, of 1 to 3 digits; none begins with another."""
+
+_WORLDWIDE = "001"
+
+
+def parse_phone(text: str, default_region: str | None = None) -> str | None:
+    """The number as E.164, or None where libphonenumber does not call it valid.
+
+    Without `default_region` (ISO 3166, two letters) a number must begin with `+`. One with an extension is
+    not valid: a message cannot reach it.
+    """
+    try:
+        number = parse(text, default_region)
+    except NumberParseException:
+        return None
+    if number.extension or not is_valid_number(number):
+        return None
+    return str(format_number(number, PhoneNumberFormat.E164))
+
+
+def phone_country(number: str) -> str | None:
+    """The country (ISO 3166, two letters) of an E.164 number; None where it has none, as +800 has."""
+    try:
+        region = region_code_for_number(parse(number, None))
+    except NumberParseException:
+        return None
+    return None if region in (None, _WORLDWIDE) else str(region)
+
+
+@dataclass(frozen=True, slots=True)
+class SureNumbers:
+    """National numbers of one calling code that are valid beyond doubt: fixed and mobile ones of its main
+    country.
+
+    A number is sure when it matches `general` and one of `kinds` (each a pattern and the lengths it may
+    have), matches `leading` where that is given, and does not match `trunk`: libphonenumber might strip
+    what does. Patterns are anchored, without look-around.
+    """
+
+    general: tuple[str, tuple[int, ...]]
+    kinds: tuple[tuple[str, tuple[int, ...]], ...]
+    leading: str | None
+    trunk: str
+
+
+def sure_numbers(calling_code: str) -> SureNumbers | None:
+    """The sure numbers of a calling code; None where libphonenumber has no country for it."""
+    region = COUNTRY_CODE_TO_REGION_CODE[int(calling_code)][0]
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if region == _WORLDWIDE or metadata is None:
+        return None
+
+    def whole(description: object) -> tuple[str, tuple[int, ...]]:
+        pattern = getattr(description, "national_number_pattern", None)
+        return f"^(?:{pattern})$", tuple(getattr(description, "possible_length", ()))
+
+    described = [d for d in (metadata.fixed_line, metadata.mobile) if d and d.national_number_pattern]
+    trunk = metadata.national_prefix_for_parsing
+    return SureNumbers(
+        general=whole(metadata.general_desc),
+        kinds=tuple(whole(description) for description in described),
+        leading=f"^(?:{metadata.leading_digits})" if metadata.leading_digits else None,
+        # A leading zero is kept by some countries and dropped by others: never sure.
+        trunk=f"^(?:0|{trunk})" if trunk else "^0",
+    )
