@@ -70,13 +70,18 @@ class Provider(Protocol):
     async def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         """Hand the messages over; one outcome each, in the same order. Never raises for a message's sake.
 
-        Several calls may be open at once. A cancelled or aborted call leaves nothing unsaid: what was handed over
+        Several calls may be open at once. A cancelled call does not raise CancelledError: it returns at once, like an
+        aborted one, and both leave nothing unsaid: what was handed over
         and not answered is UNCERTAIN, what was not handed over is UNSENT.
         """
         ...
 
     def abort(self) -> None:
-        """Close every connection at once; open `send` calls return with what is known. May be called from any thread."""
+        """Close every connection at once; open `send` calls return with what is known. May be called from any thread.
+
+        Final: whatever is given to `send` afterwards comes back UNSENT, so that no window that was about to go out
+        when its sender was cut off still does.
+        """
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,146 @@
+"""The provider that sends nothing: what becomes of a message is written in its recipient."""
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
+from uuid import UUID
+
+from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
+
+_REMEMBERED = 100_000  # ids whose tries are counted; the oldest are forgotten first
+_LONGEST_WAIT = 60.0
+_MAGIC = re.compile(r"(accept|reject|defer|throttle|uncertain|timeout|unsent|slow)(?:\+([0-9.]{1,12}))?", re.ASCII)
+# Numbers that no subscriber has: 555-0100 to 555-0199 of the North American plan, kept free for fiction.
+_MAGIC_NUMBER = re.compile(r"\+1[0-9]{3}55501([0-9]{2})", re.ASCII)
+_NUMBERS = {
+    "50": ("reject", ""),
+    "51": ("defer", ""),
+    "52": ("throttle", ""),
+    "53": ("uncertain", ""),
+    "54": ("timeout", ""),
+    "55": ("unsent", ""),
+    "56": ("slow", ""),
+}
+
+
+class SandboxProvider:
+    """Takes messages and sends none of them. Every outcome can be had by choosing the recipient:
+
+    | local part       | number        | outcome                                                                    |
+    |------------------|---------------|----------------------------------------------------------------------------|
+    | `accept`         | any other     | accepted                                                                   |
+    | any other        | any other     | accepted                                                                   |
+    | `reject`         | +1…555 0150   | rejected, code 550                                                         |
+    | `reject+5.1.1`   |               | rejected, with that code                                                   |
+    | `defer`          | +1…555 0151   | deferred (code 451) at the first try, accepted at the second               |
+    | `defer+3`        |               | deferred at the first three tries                                          |
+    | `throttle`       | +1…555 0152   | deferred (code 429) at the first try, to be tried again after 5 seconds    |
+    | `throttle+30`    |               | the same, after 30 seconds                                                 |
+    | `uncertain`      | +1…555 0153   | uncertain at the first try, though taken: accepted at the second           |
+    | `timeout`        | +1…555 0154   | the same, but only after a second                                          |
+    | `timeout+8`      |               | the same, after 8 seconds (at most 60)                                     |
+    | `unsent`         | +1…555 0155   | unsent at the first try, accepted at the second                            |
+    | `slow`           | +1…555 0156   | accepted after a second                                                    |
+    | `slow+250`       |               | accepted after 250 milliseconds (at most 60 seconds)                       |
+
+    The domain does not matter. Tries are counted by message id in this object (the last 100,000 ids), so it is
+    idempotent: the same id accepted again has the same reference. References begin with `sandbox-`, by which
+    what it took can be told from what was sent.
+    """
+
+    def __init__(self) -> None:
+        self.name = "sandbox"
+        self.capabilities = Capabilities(messages_per_call=500, idempotent=True, answer_timeout_seconds=_LONGEST_WAIT)
+        self._tries: OrderedDict[UUID, int] = OrderedDict()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._stopped = False
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+        """See Provider.send; the whole call takes as long as its slowest recipient."""
+        self._loop = asyncio.get_running_loop()
+        if self._stopped:
+            return [_unsent() for _ in messages]
+        answers = [self._answer(message) for message in messages]
+        longest = max((wait for _, wait in answers), default=0.0)
+        interrupted = False
+        if longest:
+            try:
+                async with asyncio.timeout(longest):
+                    await self._stop.wait()
+                interrupted = True
+            except TimeoutError:
+                pass
+            except asyncio.CancelledError:
+                interrupted = True
+        return [
+            Outcome(OutcomeKind.UNCERTAIN, code="aborted", detail="Handed over, then sending was stopped.")
+            if interrupted and wait
+            else outcome
+            for outcome, wait in answers
+        ]
+
+    def abort(self) -> None:
+        """See Provider.abort. Final: whatever is given to `send` afterwards comes back UNSENT."""
+        self._stopped = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def close(self) -> None:
+        """End open calls."""
+        self._stopped = True
+        self._stop.set()
+
+    def _answer(self, message: OutgoingMessage) -> tuple[Outcome, float]:
+        """The outcome of this try, and after how many seconds it comes."""
+        action, argument = _magic(message.recipient)
+        outcome = Outcome(OutcomeKind.ACCEPTED, provider_ref=f"sandbox-{message.id}", code="250")
+        wait = 0.0
+        if action == "slow":
+            wait = _number(argument, 1000) / 1000
+        elif action == "reject":
+            outcome = Outcome(OutcomeKind.REJECTED, code=argument or "550", detail="The sandbox was asked to reject.")
+        elif action != "accept" and self._count(message.id) <= (_number(argument, 1) if action == "defer" else 1):
+            outcome = _refused_for_now(action, argument)
+            wait = _number(argument, 1) if action == "timeout" else 0.0
+        return outcome, min(wait, _LONGEST_WAIT)
+
+    def _count(self, message_id: UUID) -> int:
+        tries = self._tries.pop(message_id, 0) + 1
+        self._tries[message_id] = tries
+        if len(self._tries) > _REMEMBERED:
+            self._tries.popitem(last=False)
+        return tries
+
+
+def _magic(recipient: str) -> tuple[str, str]:
+    """What the recipient asks for, as (action, argument)."""
+    if "@" in recipient:
+        found = _MAGIC.fullmatch(recipient.rpartition("@")[0].lower())
+        return (found[1], found[2] or "") if found else ("accept", "")
+    number = _MAGIC_NUMBER.fullmatch(recipient)
+    return _NUMBERS.get(number[1], ("accept", "")) if number else ("accept", "")
+
+
+def _number(text: str, otherwise: float) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return otherwise
+
+
+def _refused_for_now(action: str, argument: str) -> Outcome:
+    """The outcome of the first tries of a message that is accepted later."""
+    if action == "unsent":
+        return _unsent()
+    if action == "defer":
+        return Outcome(OutcomeKind.DEFERRED, code="451", detail="The sandbox was asked to defer.")
+    if action == "throttle":
+        wait, detail = _number(argument, 5), "The sandbox was asked to slow down."
+        return Outcome(OutcomeKind.DEFERRED, code="429", detail=detail, retry_after_seconds=wait)
+    return Outcome(OutcomeKind.UNCERTAIN, code="timeout", detail="The sandbox was asked not to answer.")
+
+
+def _unsent() -> Outcome:
+    return Outcome(OutcomeKind.UNSENT, code="aborted", detail="Not sent.")

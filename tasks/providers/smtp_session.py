@@ -1,0 +1,380 @@
+"""The mail transactions of one SMTP connection, pipelined (RFC 2920) where the server offers it.
+
+In steady state one write carries the body and final dot of a message together with MAIL, RCPT and DATA of the
+next, and one read brings the four replies: one round trip and two system calls a message. The same protocol runs
+in lock-step where PIPELINING is not offered.
+
+What is certain is kept apart from what is not: `_handed_over` is the message whose final dot was given to the
+transport and not answered, `_offered` the one of which the server has the envelope at most.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.smtp_queue import MessageQueue, OpenCall, Slot
+from tasks.providers.smtp_replies import ACCOUNT_CODES, acceptance, is_reply_line, refusal, reply_text
+
+_OK = ord("2")
+_TRANSIENT, _PERMANENT = ord("4"), ord("5")
+_LONGEST_REPLY = 32 * 1024  # bytes; RFC 5321 allows 512 a line, and no honest reply has more than a few lines
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOffer:
+    """What the server said in its EHLO reply. `size_limit` in bytes, 0 where it names none."""
+
+    pipelining: bool
+    smtputf8: bool
+    size_limit: int
+
+
+class SessionOwner(Protocol):
+    """Who keeps the connections."""
+
+    stopped: bool  # set from any thread; nothing is handed over any more
+
+    def session_idle(self, session: "SmtpSession") -> None:
+        """The session has nothing to do and can take a message."""
+
+    def session_progressed(self) -> None:
+        """A message was answered."""
+
+    def session_lost(self, session: "SmtpSession") -> None:
+        """The connection is gone; its messages are settled or back in the queue."""
+
+    def account_refused(self, outcome: Outcome) -> None:
+        """The server does not take mail from us at all: no message is at fault."""
+
+
+def dot_stuffed(content: bytes) -> bytes:
+    """`content` with lines that begin with a dot quoted (RFC 5321 section 4.5.2), ending in CRLF.
+
+    Also dots behind a bare LF: a server that takes LF for a line end would else read "\\n.\\n" as the end and the
+    rest as commands (SMTP smuggling).
+    """
+    if b"\n." in content:
+        content = content.replace(b"\n.", b"\n..")
+    if content[:1] == b".":
+        content = b"." + content
+    return content if content[-2:] == b"\r\n" else content + b"\r\n"
+
+
+class SmtpSession(asyncio.Protocol):
+    """Takes over a transport on which the session is open (EHLO, TLS and AUTH done) and sends what `queue` has."""
+
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        offer: ServerOffer,
+        queue: MessageQueue,
+        owner: SessionOwner,
+        reply_timeout: float,
+    ) -> None:
+        self._transport = transport
+        self._offer = offer
+        self._queue = queue
+        self._owner = owner
+        self._timeout = reply_timeout
+        self._now = asyncio.get_running_loop().time
+        self._partial = b""  # received, not yet a whole line
+        self._lines: list[bytes] = []  # of a reply of several lines that is not whole
+        self._answer: Callable[[bytes], None] = self._unasked
+        self._handed_over: Slot | None = None
+        self._offered: Slot | None = None
+        self._refusal: bytes | None = None  # first bad reply to the envelope of the offered message
+        self._needs_reset = False
+        self._loss = "the mail server closed the connection"
+        self._sender: str | None = None
+        self._mail_command = b""
+        self._backlog = 0
+        self.lost = False
+        self.answered = 0  # messages that got their final reply here
+        self.idle_since: float | None = self._now()
+        self._deadline = float("inf")
+
+    # -- what the owner calls
+
+    def start(self) -> None:
+        """Take a message from the queue, if there is one that may go to this server, and begin with it."""
+        slot = self._next()
+        if slot is None:
+            self._rest()
+            return
+        self.idle_since = None
+        self._offered = slot
+        self._offer_envelope()
+
+    def check_time(self) -> None:
+        """Drop the connection if the server has been silent for too long."""
+        if self._now() < self._deadline:
+            return
+        backlog = self._transport.get_write_buffer_size()
+        if 0 < backlog < self._backlog:
+            # A large body is still on its way out: RFC 5321 section 4.5.3.2.5 times each block, not the whole.
+            self._backlog = backlog
+            self._deadline = self._now() + self._timeout
+            return
+        if self._offered is not None and self._handed_over is None:
+            call, index = self._offered
+            call.settle(index, Outcome(OutcomeKind.DEFERRED, code="timeout", detail="The mail server did not answer."))
+            self._offered = None
+        self.drop("the mail server did not answer in time", code="timeout")
+
+    def withdraw(self, call: OpenCall) -> None:
+        """If a message of this call is handed over and not answered, that is what there is to say about it."""
+        if self._handed_over is not None and self._handed_over[0] is call:
+            detail = "Handed over, then sending was stopped."
+            call.settle(self._handed_over[1], Outcome(OutcomeKind.UNCERTAIN, code="aborted", detail=detail))
+
+    def quit(self) -> None:
+        """Say QUIT and close; only for an idle session."""
+        if not self.lost:
+            self._transport.write(b"QUIT\r\n")
+            self._transport.close()
+            self._end("closed", "connection")
+
+    def drop(self, why: str, code: str = "connection") -> None:
+        """Close at once. The message that was handed over becomes uncertain, the offered one goes back."""
+        if not self.lost:
+            self._transport.abort()
+            self._end(why, code)
+
+    # -- what the transport calls
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection broke, or the server closed it."""
+        self._end(self._loss if exc is None else f"the connection broke: {type(exc).__name__}", "connection")
+
+    def data_received(self, data: bytes) -> None:
+        """Cut what came into replies and answer each in turn."""
+        if self._partial:
+            data = self._partial + data
+        lines = data.split(b"\n")
+        self._partial = lines.pop()
+        for line in lines:
+            if self.lost:
+                return
+            if not is_reply_line(line):
+                self._garbage(line)
+            elif self._lines or line[3:4] == b"-":
+                self._continue_reply(line)
+            else:
+                self._answer(line)
+        if len(self._partial) > _LONGEST_REPLY and not self.lost:
+            self._garbage(self._partial)
+
+    def _continue_reply(self, line: bytes) -> None:
+        """RFC 5321 section 4.2.1: all lines of a reply bear the same code, the last one no hyphen."""
+        lines = self._lines
+        lines.append(line)
+        if line[:3] != lines[0][:3] or sum(map(len, lines)) > _LONGEST_REPLY:
+            self._garbage(line)
+        elif line[3:4] != b"-":
+            self._lines = []
+            self._answer(b"\n".join(lines))
+
+    # -- the replies, in the order in which they come
+
+    def _unasked(self, reply: bytes) -> None:
+        self.drop(f"the mail server spoke unasked: {reply_text(reply)}")
+
+    def _on_reset(self, reply: bytes) -> None:
+        if reply[0] != _OK:
+            self._leave(reply)
+            return
+        self._answer = self._on_mail
+        if not self._offer.pipelining:
+            self._transport.write(self._mail_command)
+
+    def _on_mail(self, reply: bytes) -> None:
+        self._answer = self._on_recipient
+        if reply[0] != _OK and not self._envelope_refused(reply):
+            return
+        if not self._offer.pipelining:
+            self._offered_step(lambda message: b"RCPT TO:<%b>\r\n" % message.recipient.encode())
+
+    def _on_recipient(self, reply: bytes) -> None:
+        self._answer = self._on_data
+        if reply[0] != _OK and not self._envelope_refused(reply):
+            return
+        if not self._offer.pipelining:
+            self._offered_step(lambda _: b"DATA\r\n")
+
+    def _on_data(self, reply: bytes) -> None:
+        if reply[:3] == b"354":
+            if self._refusal is None:
+                self._hand_over()
+            else:
+                # RFC 2920 section 3.1: DATA was pipelined and the server takes it without a recipient; a lone dot
+                # ends it, and whatever it answers to that, nobody gets this message.
+                self._settle_refused()
+                self._write_with_next(b".\r\n", self._on_lone_dot)
+            return
+        if reply[0] not in {_TRANSIENT, _PERMANENT}:
+            self._garbage(reply)
+        elif self._refusal is not None or self._envelope_refused(reply):
+            self._give_up_envelope()
+
+    def _on_lone_dot(self, reply: bytes) -> None:
+        if reply[:3] == b"421":
+            self._leave(reply)
+        else:
+            self._after_data()
+
+    def _on_final(self, reply: bytes) -> None:
+        slot = self._handed_over
+        first = reply[0]
+        if slot is None or first not in {_OK, _TRANSIENT, _PERMANENT}:
+            self._garbage(reply)
+            return
+        self._handed_over = None
+        slot[0].settle(slot[1], acceptance(reply) if first == _OK else refusal(reply))
+        self.answered += 1
+        self._owner.session_progressed()
+        if reply[:3] == b"421":
+            self._leave(reply)
+        else:
+            self._after_data()
+
+    # -- the steps
+
+    def _next(self) -> Slot | None:
+        if self._owner.stopped:
+            return None
+        return self._queue.take(self._offer.size_limit, self._offer.smtputf8)
+
+    def _envelope(self, message: OutgoingMessage) -> bytes:
+        """MAIL, and where it may be pipelined RCPT and DATA."""
+        sender, recipient = message.sender, message.recipient
+        if sender != self._sender:
+            self._sender = sender
+            self._mail_command = b"MAIL FROM:<%b>\r\n" % sender.encode()
+        mail = self._mail_command
+        if not (recipient.isascii() and sender.isascii()):
+            mail = mail[:-2] + b" SMTPUTF8\r\n"
+            self._sender = None
+            self._mail_command = mail
+        if not self._offer.pipelining:
+            return mail
+        return b"%bRCPT TO:<%b>\r\nDATA\r\n" % (mail, recipient.encode())
+
+    def _offer_envelope(self) -> None:
+        call, index = cast(Slot, self._offered)
+        self._refusal = None
+        commands = self._envelope(call.messages[index])
+        self._answer = self._on_mail
+        if self._needs_reset:
+            self._needs_reset = False
+            self._answer = self._on_reset
+            commands = b"RSET\r\n" + commands if self._offer.pipelining else b"RSET\r\n"
+        self._transport.write(commands)
+        self._deadline = self._now() + self._timeout
+
+    def _offered_step(self, command: Callable[[OutgoingMessage], bytes]) -> None:
+        """Lock-step: write the next command of the envelope, or give it up after a refusal."""
+        if self._refusal is not None:
+            self._give_up_envelope()
+            return
+        call, index = cast(Slot, self._offered)
+        self._transport.write(command(call.messages[index]))
+        self._deadline = self._now() + self._timeout
+
+    def _hand_over(self) -> None:
+        slot = cast(Slot, self._offered)
+        call, index = slot
+        if call.over or self._owner.stopped:
+            # The server waits for a body that nobody may send any more; a dot would send an empty message.
+            self.drop("sending was stopped")
+            return
+        body = dot_stuffed(call.messages[index].content)
+        self._offered = None
+        self._handed_over = slot
+        self._write_with_next(body + b".\r\n", self._on_final)
+
+    def _write_with_next(self, data: bytes, answer: Callable[[bytes], None]) -> None:
+        """Write what ends this transaction, together with the envelope of the next message if it may be pipelined."""
+        self._answer = answer
+        self._refusal = None
+        if self._offer.pipelining and (following := self._next()) is not None:
+            self._offered = following
+            call, index = following
+            data += self._envelope(call.messages[index])
+        self._transport.write(data)
+        # RFC 5321 section 4.5.3.2: ten minutes for the final dot where a command has five.
+        self._deadline = self._now() + 2 * self._timeout
+        self._backlog = self._transport.get_write_buffer_size()
+
+    def _after_data(self) -> None:
+        """The transaction is over. The replies to a pipelined envelope come next; else begin another."""
+        if self._offered is None:
+            self.start()
+            return
+        self._answer = self._on_mail
+        self._deadline = self._now() + self._timeout
+
+    def _rest(self) -> None:
+        self._answer = self._unasked
+        self._deadline = float("inf")
+        self.idle_since = self._now()
+        self._owner.session_idle(self)
+
+    # -- what goes wrong
+
+    def _envelope_refused(self, reply: bytes) -> bool:
+        """Remember the refusal of MAIL, RCPT or DATA. False if the connection is of no use any more."""
+        if reply[:3] == b"421":
+            self._leave(reply)
+            return False
+        if reply[0] not in {_TRANSIENT, _PERMANENT}:
+            self._garbage(reply)
+            return False
+        if reply[:3] in ACCOUNT_CODES:
+            outcome = Outcome(OutcomeKind.UNSENT, code=reply[:3].decode(), detail=reply_text(reply))
+            call, index = cast(Slot, self._offered)
+            call.settle(index, outcome)
+            self._offered = None
+            self._owner.account_refused(outcome)
+            self._leave(reply)
+            return False
+        if self._refusal is None:
+            self._refusal = reply
+        return True
+
+    def _settle_refused(self) -> None:
+        call, index = cast(Slot, self._offered)
+        call.settle(index, refusal(cast(bytes, self._refusal)))
+        self._offered = None
+        self.answered += 1
+        self._owner.session_progressed()
+
+    def _give_up_envelope(self) -> None:
+        """The message was refused before its body: RSET clears what the server kept of the envelope."""
+        self._settle_refused()
+        self._needs_reset = True
+        self.start()
+
+    def _leave(self, reply: bytes) -> None:
+        """The server ends the session (421, RFC 5321 section 3.8)."""
+        self.drop(f"the mail server ended the session: {reply_text(reply)}", code=reply[:3].decode())
+
+    def _garbage(self, line: bytes) -> None:
+        self.drop(f"the mail server's reply is not SMTP: {reply_text(line)[:80]}", code="protocol")
+
+    def _end(self, why: str, code: str) -> None:
+        if self.lost:
+            return
+        self.lost = True
+        handed_over, offered = self._handed_over, self._offered
+        self._handed_over = self._offered = None
+        if handed_over is not None:
+            call, index = handed_over
+            detail = f"Handed over, then {why}."[:500]
+            call.settle(index, Outcome(OutcomeKind.UNCERTAIN, code=code, detail=detail))
+        if offered is not None and not self._owner.stopped:
+            # When stopped, the owner settles it: it is unsent, whatever broke the connection.
+            detail = f"Not handed over: {why}."[:500]
+            self._queue.give_back(offered, detail, code)
+        self._owner.session_lost(self)
