@@ -1,0 +1,74 @@
+r"""Bodies as quoted-printable (RFC 2045, 6.7) that values are put into without encoding the rest again.
+
+A body is encoded once, cut where its merge tags stand. Every piece begins at the start of a line and ends with a line
+end, a soft one (`=\r\n`, which a reader drops) where the text goes on. So pieces can be joined in any number without
+a line growing beyond 76 characters, and what a reader decodes is the text, character by character. A piece is never
+empty of its last line end, so a space before a value is not at the end of a line either.
+
+Quoted-printable contains `=` only before two hexadecimal digits or a line end: a boundary that begins with `=_`
+cannot occur in it, whatever the values hold.
+"""
+
+import binascii
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tasks.content.merge_tags import Tag
+from tasks.content.rendering import Scalar, Values, html_of, text_of
+
+Encoder = Callable[[Scalar], bytes]
+
+SOFT_BREAK = b"=\r\n"
+
+# What stands for itself in quoted-printable and, for html, needs no escape either. 75 and "=" make a full line.
+_SAFE_TEXT = re.compile(r"[ -<>-~]{1,75}").fullmatch
+_SAFE_HTML = re.compile(r"[ !#-%(-;?-~]{1,75}").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place for the value of `key`, written by `encode`; `default` stands there when it is missing, encoded."""
+
+    key: str
+    default: bytes
+    encode: Encoder
+
+
+def encode_body(text: str) -> bytes:
+    r"""A whole text as quoted-printable with CRLF. `text` has \n line ends and ends with one."""
+    return binascii.b2a_qp(text.encode("utf-8"), istext=True).replace(b"\n", b"\r\n")
+
+
+def encode_piece(text: str) -> bytes:
+    r"""Part of a text as quoted-printable that begins and ends at the start of a line. `text` has \n line ends."""
+    # The letter keeps the encoder from treating the end of the piece as the end of the text, and leaves room for "=".
+    encoded = binascii.b2a_qp(text.encode("utf-8") + b"a", istext=True)[:-1].replace(b"\n", b"\r\n")
+    return encoded if not encoded or encoded.endswith(b"\n") else encoded + SOFT_BREAK
+
+
+def encode_text_value(value: Scalar) -> bytes:
+    """A value in a plain text body."""
+    if type(value) is str and _SAFE_TEXT(value):
+        return value.encode("ascii") + SOFT_BREAK
+    return encode_piece(text_of(value))
+
+
+def encode_html_value(value: Scalar) -> bytes:
+    """A value in an html body, escaped."""
+    if type(value) is str and _SAFE_HTML(value):
+        return value.encode("ascii") + SOFT_BREAK
+    return encode_piece(html_of(value))
+
+
+def cut(parts: Sequence[str | Tag], common: Values, encode: Encoder) -> list[bytes | Slot]:
+    """A parsed body as encoded pieces and slots. The last part must be a text that ends with a line end.
+
+    `common` holds the values of those who have none of their own; `encode` writes a value.
+    """
+    return [
+        Slot(part.key, encode(common.get(part.key, part.default)), encode)
+        if isinstance(part, Tag)
+        else encode_piece(part)
+        for part in parts
+    ]
