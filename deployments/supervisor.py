@@ -15,6 +15,7 @@ from deployments.leftovers import end_service
 from deployments.logs import LogFolder
 from deployments.processes import SERVICE_VARIABLE, STACK_VARIABLE, ProcessIdentity, end_processes, marked
 from deployments.state import FolderLock, ServiceRecord, StackState
+from models.errors import SetupError
 
 PROJECT = Path(__file__).parent.parent
 """Where the packages lie: the children's working directory, so that no other `flows` or `api` is found first."""
@@ -22,6 +23,7 @@ PROJECT = Path(__file__).parent.parent
 _FIRST_RESTART_SECONDS = 1.0
 _SLOWEST_RESTART_SECONDS = 30.0
 _STEADY_SECONDS = 60.0  # so long without dying, and the back-off begins anew
+_HOPELESS_FAILURES = 4  # seven seconds after the first one
 _ROTATE_SECONDS = 60.0
 
 
@@ -108,7 +110,10 @@ class Supervisor:
             raise Stopping
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
-        """Wait for a condition while looking after the children. Raises Stopping; returns False when time is over."""
+        """Wait for a condition of the start while looking after the children; returns False when time is over.
+
+        Raises Stopping, and SetupError once a service has died so often that it will not come up by waiting.
+        """
         deadline = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > deadline:
@@ -116,6 +121,7 @@ class Supervisor:
             self.stop_requested.wait(0.1)
             self.check_stop()
             self.tend()
+            self._check_hopeless()
         return True
 
     def run(self) -> None:
@@ -158,6 +164,11 @@ class Supervisor:
         if self.stop_requested.is_set():
             self._report("already stopping; flow runs get up to 15 s to give back what they hold")
         self.stop_requested.set()
+
+    def _check_hopeless(self) -> None:
+        for name, child in self._children.items():
+            if child.failures >= _HOPELESS_FAILURES:
+                raise SetupError(f"{name} does not start. The end of {self._logs.file(name)}:\n{self._logs.tail(name)}")
 
     def _plan_restart(self, child: _Child, now: float) -> None:
         child.failures = 1 if now - child.started > _STEADY_SECONDS else child.failures + 1

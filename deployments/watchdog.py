@@ -10,7 +10,10 @@ import sys
 from pathlib import Path
 
 from deployments.leftovers import end_stack
+from deployments.processes import wait_gone
 from deployments.state import StackState
+
+_DYING_SECONDS = 10.0
 
 
 def watch(data_dir: Path) -> None:
@@ -19,9 +22,13 @@ def watch(data_dir: Path) -> None:
         signal.signal(number, signal.SIG_IGN)
     sys.stdin.buffer.read()
     state = StackState.load(data_dir)
-    if state is not None and not state.runs():
-        end_stack(data_dir, state)
-        StackState.forget(data_dir)
+    if state is None:
+        return
+    # The kernel closes a dying process's pipes before it takes the process itself away.
+    if (supervisor := state.supervisor.process()) is not None and wait_gone([supervisor], _DYING_SECONDS):
+        return
+    end_stack(data_dir, state)
+    StackState.forget(data_dir)
 
 
 if __name__ == "__main__":
