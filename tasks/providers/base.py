@@ -70,9 +70,9 @@ class Provider(Protocol):
     async def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
         """Hand the messages over; one outcome each, in the same order. Never raises for a message's sake.
 
-        Several calls may be open at once. A cancelled call does not raise CancelledError: it returns at once, like an
-        aborted one, and both leave nothing unsaid: what was handed over
-        and not answered is UNCERTAIN, what was not handed over is UNSENT.
+        Several calls may be open at once. A cancelled or aborted call leaves nothing unsaid: it returns at once (a
+        cancelled one does not raise CancelledError), what was handed over and not answered is UNCERTAIN, what was not
+        handed over is UNSENT.
         """
         ...
 

@@ -9,8 +9,8 @@ from typing import cast
 import aiosmtplib
 
 from tasks.providers.base import Outcome, OutcomeKind
+from tasks.providers.smtp_commands import ServerOffer
 from tasks.providers.smtp_replies import reply_code, reply_text
-from tasks.providers.smtp_session import ServerOffer
 from tasks.providers.smtp_url import SmtpAddress, StartTls
 
 

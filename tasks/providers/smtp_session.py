@@ -10,25 +10,16 @@ transport and not answered, `_offered` the one of which the server has the envel
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, cast
 
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.smtp_commands import EnvelopeCommands, ServerOffer, dot_stuffed
 from tasks.providers.smtp_queue import MessageQueue, OpenCall, Slot
-from tasks.providers.smtp_replies import ACCOUNT_CODES, acceptance, is_reply_line, refusal, reply_text
+from tasks.providers.smtp_reader import ReplyReader
+from tasks.providers.smtp_replies import ACCOUNT_CODES, acceptance, refusal, reply_text
 
 _OK = ord("2")
 _TRANSIENT, _PERMANENT = ord("4"), ord("5")
-_LONGEST_REPLY = 32 * 1024  # bytes; RFC 5321 allows 512 a line, and no honest reply has more than a few lines
-
-
-@dataclass(frozen=True, slots=True)
-class ServerOffer:
-    """What the server said in its EHLO reply. `size_limit` in bytes, 0 where it names none."""
-
-    pipelining: bool
-    smtputf8: bool
-    size_limit: int
 
 
 class SessionOwner(Protocol):
@@ -49,20 +40,7 @@ class SessionOwner(Protocol):
         """The server does not take mail from us at all: no message is at fault."""
 
 
-def dot_stuffed(content: bytes) -> bytes:
-    """`content` with lines that begin with a dot quoted (RFC 5321 section 4.5.2), ending in CRLF.
-
-    Also dots behind a bare LF: a server that takes LF for a line end would else read "\\n.\\n" as the end and the
-    rest as commands (SMTP smuggling).
-    """
-    if b"\n." in content:
-        content = content.replace(b"\n.", b"\n..")
-    if content[:1] == b".":
-        content = b"." + content
-    return content if content[-2:] == b"\r\n" else content + b"\r\n"
-
-
-class SmtpSession(asyncio.Protocol):
+class SmtpSession(ReplyReader):
     """Takes over a transport on which the session is open (EHLO, TLS and AUTH done) and sends what `queue` has."""
 
     def __init__(
@@ -73,22 +51,19 @@ class SmtpSession(asyncio.Protocol):
         owner: SessionOwner,
         reply_timeout: float,
     ) -> None:
+        super().__init__()
         self._transport = transport
         self._offer = offer
         self._queue = queue
         self._owner = owner
         self._timeout = reply_timeout
         self._now = asyncio.get_running_loop().time
-        self._partial = b""  # received, not yet a whole line
-        self._lines: list[bytes] = []  # of a reply of several lines that is not whole
-        self._answer: Callable[[bytes], None] = self._unasked
+        self._answer = self._unasked
         self._handed_over: Slot | None = None
         self._offered: Slot | None = None
         self._refusal: bytes | None = None  # first bad reply to the envelope of the offered message
         self._needs_reset = False
-        self._loss = "the mail server closed the connection"
-        self._sender: str | None = None
-        self._mail_command = b""
+        self._commands = EnvelopeCommands()
         self._backlog = 0
         self.lost = False
         self.answered = 0  # messages that got their final reply here
@@ -146,35 +121,8 @@ class SmtpSession(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection broke, or the server closed it."""
-        self._end(self._loss if exc is None else f"the connection broke: {type(exc).__name__}", "connection")
-
-    def data_received(self, data: bytes) -> None:
-        """Cut what came into replies and answer each in turn."""
-        if self._partial:
-            data = self._partial + data
-        lines = data.split(b"\n")
-        self._partial = lines.pop()
-        for line in lines:
-            if self.lost:
-                return
-            if not is_reply_line(line):
-                self._garbage(line)
-            elif self._lines or line[3:4] == b"-":
-                self._continue_reply(line)
-            else:
-                self._answer(line)
-        if len(self._partial) > _LONGEST_REPLY and not self.lost:
-            self._garbage(self._partial)
-
-    def _continue_reply(self, line: bytes) -> None:
-        """RFC 5321 section 4.2.1: all lines of a reply bear the same code, the last one no hyphen."""
-        lines = self._lines
-        lines.append(line)
-        if line[:3] != lines[0][:3] or sum(map(len, lines)) > _LONGEST_REPLY:
-            self._garbage(line)
-        elif line[3:4] != b"-":
-            self._lines = []
-            self._answer(b"\n".join(lines))
+        why = "the mail server closed the connection"
+        self._end(why if exc is None else f"the connection broke: {type(exc).__name__}", "connection")
 
     # -- the replies, in the order in which they come
 
@@ -187,14 +135,14 @@ class SmtpSession(asyncio.Protocol):
             return
         self._answer = self._on_mail
         if not self._offer.pipelining:
-            self._transport.write(self._mail_command)
+            self._offered_step(self._commands.mail)
 
     def _on_mail(self, reply: bytes) -> None:
         self._answer = self._on_recipient
         if reply[0] != _OK and not self._envelope_refused(reply):
             return
         if not self._offer.pipelining:
-            self._offered_step(lambda message: b"RCPT TO:<%b>\r\n" % message.recipient.encode())
+            self._offered_step(self._commands.recipient)
 
     def _on_recipient(self, reply: bytes) -> None:
         self._answer = self._on_data
@@ -246,30 +194,17 @@ class SmtpSession(asyncio.Protocol):
             return None
         return self._queue.take(self._offer.size_limit, self._offer.smtputf8)
 
-    def _envelope(self, message: OutgoingMessage) -> bytes:
-        """MAIL, and where it may be pipelined RCPT and DATA."""
-        sender, recipient = message.sender, message.recipient
-        if sender != self._sender:
-            self._sender = sender
-            self._mail_command = b"MAIL FROM:<%b>\r\n" % sender.encode()
-        mail = self._mail_command
-        if not (recipient.isascii() and sender.isascii()):
-            mail = mail[:-2] + b" SMTPUTF8\r\n"
-            self._sender = None
-            self._mail_command = mail
-        if not self._offer.pipelining:
-            return mail
-        return b"%bRCPT TO:<%b>\r\nDATA\r\n" % (mail, recipient.encode())
-
     def _offer_envelope(self) -> None:
         call, index = cast(Slot, self._offered)
+        message = call.messages[index]
+        pipelining = self._offer.pipelining
         self._refusal = None
-        commands = self._envelope(call.messages[index])
+        commands = self._commands.group(message) if pipelining else self._commands.mail(message)
         self._answer = self._on_mail
         if self._needs_reset:
             self._needs_reset = False
             self._answer = self._on_reset
-            commands = b"RSET\r\n" + commands if self._offer.pipelining else b"RSET\r\n"
+            commands = b"RSET\r\n" + commands if pipelining else b"RSET\r\n"
         self._transport.write(commands)
         self._deadline = self._now() + self._timeout
 
@@ -301,7 +236,7 @@ class SmtpSession(asyncio.Protocol):
         if self._offer.pipelining and (following := self._next()) is not None:
             self._offered = following
             call, index = following
-            data += self._envelope(call.messages[index])
+            data += self._commands.group(call.messages[index])
         self._transport.write(data)
         # RFC 5321 section 4.5.3.2: ten minutes for the final dot where a command has five.
         self._deadline = self._now() + 2 * self._timeout
