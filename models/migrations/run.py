@@ -63,9 +63,7 @@ def ensure_roles(owner_url: str, settings: Settings) -> None:
             _ensure_role(connection, Role.API, _login(settings, Role.API, "NOBYPASSRLS"))
             _ensure_role(connection, Role.ANALYST, _login(settings, Role.ANALYST, "NOBYPASSRLS"))
             # Views for analysts belong to the engine's role, since their owner must see every organization.
-            connection.execute(
-                sql.SQL("GRANT exosend_engine TO exosend_owner; GRANT exosend_owner TO CURRENT_USER")
-            )
+            connection.execute(sql.SQL("GRANT exosend_engine TO exosend_owner; GRANT exosend_owner TO CURRENT_USER"))
             connection.execute(
                 sql.SQL(
                     "GRANT CREATE, CONNECT ON DATABASE {0} TO exosend_owner; ALTER SCHEMA public OWNER TO exosend_owner"
@@ -79,9 +77,7 @@ def ensure_roles(owner_url: str, settings: Settings) -> None:
 
 
 def _login(settings: Settings, role: Role, security: str) -> sql.Composed:
-    return sql.SQL("LOGIN {} PASSWORD {}").format(
-        sql.SQL(security), sql.Literal(role_password(settings, role))
-    )
+    return sql.SQL("LOGIN {} PASSWORD {}").format(sql.SQL(security), sql.Literal(role_password(settings, role)))
 
 
 def _ensure_role(connection: psycopg.Connection, name: str, options: sql.Composable) -> None:

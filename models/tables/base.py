@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -34,7 +35,7 @@ class Base(DeclarativeBase):
     type_annotation_map = {str: Text, datetime: DateTime(timezone=True), UUID: PostgresUUID(as_uuid=True)}  # noqa: RUF012
 
 
-def one_of(column: str, values: type) -> str:
+def one_of(column: str, values: type[StrEnum]) -> str:
     """The CHECK that a text column holds a value of the enumeration."""
     listed = ", ".join(f"'{value}'" for value in values)
     return f"{column} IN ({listed})"

@@ -41,9 +41,7 @@ class Campaign(Base):
     from_email: Mapped[str | None]
     from_name: Mapped[str | None]
     reply_to: Mapped[str | None]
-    target_list_ids: Mapped[list[UUID]] = mapped_column(
-        ARRAY(PostgresUUID(as_uuid=True)), server_default=text("'{}'")
-    )
+    target_list_ids: Mapped[list[UUID]] = mapped_column(ARRAY(PostgresUUID(as_uuid=True)), server_default=text("'{}'"))
     segment_filters: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     send_rate_per_minute: Mapped[int | None]
     batch_size: Mapped[int] = mapped_column(server_default=text("100"))

@@ -39,9 +39,7 @@ class ContactList(Base):
 
     __tablename__ = "contact_lists"
     __table_args__ = (
-        Index(
-            "uq_contact_lists_organization_id_name", "organization_id", func.lower(text("name")), unique=True
-        ),
+        Index("uq_contact_lists_organization_id_name", "organization_id", func.lower(text("name")), unique=True),
         Index(
             "uq_contact_lists_organization_id_default",
             "organization_id",

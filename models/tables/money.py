@@ -18,9 +18,7 @@ class LedgerEntry(Base):
     __tablename__ = "ledger_entries"
     __table_args__ = (
         CheckConstraint("kind IN ('topup', 'hold', 'release', 'charge', 'refund')", name="kind"),
-        CheckConstraint(
-            "(kind IN ('topup', 'release', 'refund')) = (amount >= 0) OR amount = 0", name="sign"
-        ),
+        CheckConstraint("(kind IN ('topup', 'release', 'refund')) = (amount >= 0) OR amount = 0", name="sign"),
         CheckConstraint("balance_after >= 0", name="balance_after"),
         Index("ix_ledger_entries_organization_id_seq", "organization_id", "seq"),
         Index("ix_ledger_entries_run_id", "run_id", postgresql_where=text("run_id IS NOT NULL")),

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Integer, UniqueConstraint
+from sqlalchemy import text as sql_text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -25,7 +26,7 @@ class Run(Base):
             "ix_runs_open",
             "state",
             "queued_at",
-            postgresql_where=text("state NOT IN ('completed', 'cancelled', 'failed')"),
+            postgresql_where=sql_text("state NOT IN ('completed', 'cancelled', 'failed')"),
         ),
         # One campaign, one open run: of two starts one wins, whatever started them.
         Index("uq_runs_campaign_id", "campaign_id", unique=True),
@@ -34,26 +35,26 @@ class Run(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     kind: Mapped[str]
-    state: Mapped[str] = mapped_column(server_default=text("'queued'"))
-    epoch: Mapped[int] = mapped_column(server_default=text("1"))  # how often it was started
+    state: Mapped[str] = mapped_column(server_default=sql_text("'queued'"))
+    epoch: Mapped[int] = mapped_column(server_default=sql_text("1"))  # how often it was started
     campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))
     content_id: Mapped[UUID | None]
     started_by: Mapped[str]  # api, ui, schedule
-    batch_size: Mapped[int] = mapped_column(server_default=text("100"))
+    batch_size: Mapped[int] = mapped_column(server_default=sql_text("100"))
     send_rate_per_minute: Mapped[int | None]
     quoted_recipients: Mapped[int | None]
-    held: Mapped[Money] = mapped_column(server_default=text("0"))
-    charged: Mapped[Money] = mapped_column(server_default=text("0"))
-    refunded: Mapped[Money] = mapped_column(server_default=text("0"))
-    total_recipients: Mapped[int] = mapped_column(server_default=text("0"))
+    held: Mapped[Money] = mapped_column(server_default=sql_text("0"))
+    charged: Mapped[Money] = mapped_column(server_default=sql_text("0"))
+    refunded: Mapped[Money] = mapped_column(server_default=sql_text("0"))
+    total_recipients: Mapped[int] = mapped_column(server_default=sql_text("0"))
     # Reports that came back, each recipient once; written with the events.
-    total_delivered: Mapped[int] = mapped_column(server_default=text("0"))
-    total_opened: Mapped[int] = mapped_column(server_default=text("0"))
-    total_clicked: Mapped[int] = mapped_column(server_default=text("0"))
-    total_bounced: Mapped[int] = mapped_column(server_default=text("0"))
-    total_complained: Mapped[int] = mapped_column(server_default=text("0"))
-    total_unsubscribed: Mapped[int] = mapped_column(server_default=text("0"))
-    funnel: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
+    total_delivered: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    total_opened: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    total_clicked: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    total_bounced: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    total_complained: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    total_unsubscribed: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    funnel: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     failure_code: Mapped[str | None]
     failure_reason: Mapped[str | None]
     results_blob_id: Mapped[UUID | None]
@@ -84,7 +85,7 @@ class Content(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     hash: Mapped[bytes]
-    channel: Mapped[str] = mapped_column(server_default=text("'email'"))
+    channel: Mapped[str] = mapped_column(server_default=sql_text("'email'"))
     subject: Mapped[str | None]
     html: Mapped[str | None]
     text: Mapped[str | None]
@@ -92,7 +93,7 @@ class Content(Base):
     from_name: Mapped[str | None]
     reply_to: Mapped[str | None]
     variables: Mapped[dict[str, Any]] = mapped_column(
-        JSONB, server_default=text("'{}'")
+        JSONB, server_default=sql_text("'{}'")
     )  # values for all recipients
     template_id: Mapped[UUID | None]
     template_version: Mapped[int | None]
@@ -111,30 +112,28 @@ class Chunk(Base):
     __table_args__ = (
         CheckConstraint(one_of("state", ChunkState), name="state"),
         CheckConstraint("cursor BETWEEN 0 AND size", name="cursor"),
-        Index("ix_chunks_lease_until", "lease_until", postgresql_where=text("state = 'leased'")),
+        Index("ix_chunks_lease_until", "lease_until", postgresql_where=sql_text("state = 'leased'")),
         {"postgresql_with": {"fillfactor": "50"}},
     )
 
     run_id: Mapped[UUID] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
     no: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
-    state: Mapped[str] = mapped_column(server_default=text("'ready'"))
-    first_position: Mapped[int] = mapped_column(server_default=text("0"))
+    state: Mapped[str] = mapped_column(server_default=sql_text("'ready'"))
+    first_position: Mapped[int] = mapped_column(server_default=sql_text("0"))
     positions: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     size: Mapped[int]
-    cursor: Mapped[int] = mapped_column(server_default=text("0"))
-    fence: Mapped[int] = mapped_column(server_default=text("0"))
+    cursor: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    fence: Mapped[int] = mapped_column(server_default=sql_text("0"))
     lease_until: Mapped[datetime | None]
     leased_by: Mapped[str | None]
-    accepted: Mapped[int] = mapped_column(server_default=text("0"))
-    failed: Mapped[int] = mapped_column(server_default=text("0"))
-    suppressed: Mapped[int] = mapped_column(server_default=text("0"))
-    cancelled: Mapped[int] = mapped_column(server_default=text("0"))
-    uncertain: Mapped[int] = mapped_column(server_default=text("0"))
-    deferred: Mapped[int] = mapped_column(server_default=text("0"))  # moved on to `deferrals`
-    refundable: Mapped[Money] = mapped_column(
-        server_default=text("0")
-    )  # cost of failed + suppressed + cancelled
+    accepted: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    failed: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    suppressed: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    cancelled: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    uncertain: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    deferred: Mapped[int] = mapped_column(server_default=sql_text("0"))  # moved on to `deferrals`
+    refundable: Mapped[Money] = mapped_column(server_default=sql_text("0"))  # cost of failed + suppressed + cancelled
     created_at: Mapped[CreatedAt]
 
 

@@ -49,9 +49,7 @@ class SenderId(Base):
     __tablename__ = "sender_ids"
     __table_args__ = (
         UniqueConstraint("organization_id", "sender_id"),
-        CheckConstraint(
-            "NOT is_default OR (is_approved AND is_provider_verified)", name="default_is_verified"
-        ),
+        CheckConstraint("NOT is_default OR (is_approved AND is_provider_verified)", name="default_is_verified"),
         Index(
             "uq_sender_ids_organization_id_default",
             "organization_id",

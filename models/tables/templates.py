@@ -26,7 +26,6 @@ class EmailTemplate(Base):
             "slug",
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
-            postgresql_nulls_not_distinct=True,
         ),
     )
 
@@ -54,9 +53,7 @@ class EmailTemplateVersion(Base):
 
     __tablename__ = "email_template_versions"
 
-    template_id: Mapped[UUID] = mapped_column(
-        ForeignKey("email_templates.id", ondelete="CASCADE"), primary_key=True
-    )
+    template_id: Mapped[UUID] = mapped_column(ForeignKey("email_templates.id", ondelete="CASCADE"), primary_key=True)
     version: Mapped[int] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID | None]
     subject_template: Mapped[str]

@@ -55,9 +55,7 @@ def upgrade() -> None:
         sa.Column("actor", sa.Text(), nullable=False),
         sa.Column("action", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column(
-            "details", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
+        sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_log")),
     )
@@ -77,9 +75,7 @@ def upgrade() -> None:
             server_default=sa.text("'{}'"),
             nullable=False,
         ),
-        sa.Column(
-            "subscribed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=True
-        ),
+        sa.Column("subscribed_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint(
@@ -105,9 +101,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("occurred_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("received_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column(
-            "payload", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
+        sa.Column("payload", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.PrimaryKeyConstraint("id", "made_on", name=op.f("pk_events")),
         postgresql_partition_by="RANGE (made_on)",
     )
@@ -117,9 +111,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column(
-            "details", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False
-        ),
+        sa.Column("details", postgresql.JSONB(astext_type=sa.Text()), server_default=sa.text("'{}'"), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_heartbeats")),
     )
     op.create_table(
@@ -149,9 +141,7 @@ def upgrade() -> None:
             name=op.f("ck_messages_state"),
         ),
         sa.PrimaryKeyConstraint("id", "made_on", name=op.f("pk_messages")),
-        sa.UniqueConstraint(
-            "run_id", "dedupe_key", "made_on", name=op.f("uq_messages_run_id_dedupe_key_made_on")
-        ),
+        sa.UniqueConstraint("run_id", "dedupe_key", "made_on", name=op.f("uq_messages_run_id_dedupe_key_made_on")),
         postgresql_partition_by="RANGE (made_on)",
     )
     op.create_table(
@@ -203,9 +193,7 @@ def upgrade() -> None:
         sa.Column("sha256", sa.LargeBinary(), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_blobs_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_blobs_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_blobs")),
     )
     op.create_index(op.f("ix_blobs_organization_id"), "blobs", ["organization_id"], unique=False)
@@ -258,9 +246,7 @@ def upgrade() -> None:
         sa.Column("template_id", sa.UUID(), nullable=True),
         sa.Column("template_version", sa.Integer(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_contents_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_contents_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_contents")),
         sa.UniqueConstraint("organization_id", "hash", name=op.f("uq_contents_organization_id_hash")),
     )
@@ -276,19 +262,13 @@ def upgrade() -> None:
         sa.Column("verified_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "NOT is_default OR status = 'verified'", name=op.f("ck_email_domains_default_is_verified")
-        ),
-        sa.CheckConstraint(
-            "status IN ('pending', 'verified', 'failed')", name=op.f("ck_email_domains_status")
-        ),
+        sa.CheckConstraint("NOT is_default OR status = 'verified'", name=op.f("ck_email_domains_default_is_verified")),
+        sa.CheckConstraint("status IN ('pending', 'verified', 'failed')", name=op.f("ck_email_domains_status")),
         sa.ForeignKeyConstraint(
             ["organization_id"], ["organizations.id"], name=op.f("fk_email_domains_organization_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_email_domains")),
-        sa.UniqueConstraint(
-            "organization_id", "domain", name=op.f("uq_email_domains_organization_id_domain")
-        ),
+        sa.UniqueConstraint("organization_id", "domain", name=op.f("uq_email_domains_organization_id_domain")),
     )
     op.create_index(
         "uq_email_domains_domain_verified",
@@ -343,7 +323,6 @@ def upgrade() -> None:
         ["organization_id", "slug"],
         unique=True,
         postgresql_where=sa.text("deleted_at IS NULL"),
-        postgresql_nulls_not_distinct=True,
     )
     op.create_table(
         "ledger_entries",
@@ -371,9 +350,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ledger_entries")),
     )
-    op.create_index(
-        "ix_ledger_entries_organization_id_seq", "ledger_entries", ["organization_id", "seq"], unique=False
-    )
+    op.create_index("ix_ledger_entries_organization_id_seq", "ledger_entries", ["organization_id", "seq"], unique=False)
     op.create_index(
         "ix_ledger_entries_run_id",
         "ledger_entries",
@@ -395,13 +372,9 @@ def upgrade() -> None:
             "NOT is_default OR (is_approved AND is_provider_verified)",
             name=op.f("ck_sender_ids_default_is_verified"),
         ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_sender_ids_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_sender_ids_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sender_ids")),
-        sa.UniqueConstraint(
-            "organization_id", "sender_id", name=op.f("uq_sender_ids_organization_id_sender_id")
-        ),
+        sa.UniqueConstraint("organization_id", "sender_id", name=op.f("uq_sender_ids_organization_id_sender_id")),
     )
     op.create_index(
         "uq_sender_ids_organization_id_default",
@@ -445,12 +418,8 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), server_default=sa.text("'owner'"), nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint(
-            "role IN ('super_admin', 'owner', 'member', 'viewer')", name=op.f("ck_users_role")
-        ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_users_organization_id")
-        ),
+        sa.CheckConstraint("role IN ('super_admin', 'owner', 'member', 'viewer')", name=op.f("ck_users_role")),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_users_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("email", name=op.f("uq_users_email")),
     )
@@ -467,9 +436,7 @@ def upgrade() -> None:
         sa.Column("last_used_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("revoked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_api_tokens_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_api_tokens_organization_id")),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name=op.f("fk_api_tokens_user_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_tokens")),
     )
@@ -480,9 +447,7 @@ def upgrade() -> None:
         sa.Column("no", sa.Integer(), nullable=False),
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("content", sa.LargeBinary(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["blob_id"], ["blobs.id"], name=op.f("fk_blob_parts_blob_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["blob_id"], ["blobs.id"], name=op.f("fk_blob_parts_blob_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("blob_id", "no", name=op.f("pk_blob_parts")),
     )
     op.create_table(
@@ -507,12 +472,8 @@ def upgrade() -> None:
         sa.Column("from_email", sa.Text(), nullable=True),
         sa.Column("from_name", sa.Text(), nullable=True),
         sa.Column("reply_to", sa.Text(), nullable=True),
-        sa.Column(
-            "target_list_ids", postgresql.ARRAY(sa.UUID()), server_default=sa.text("'{}'"), nullable=False
-        ),
-        sa.Column(
-            "segment_filters", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True
-        ),
+        sa.Column("target_list_ids", postgresql.ARRAY(sa.UUID()), server_default=sa.text("'{}'"), nullable=False),
+        sa.Column("segment_filters", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("send_rate_per_minute", sa.Integer(), nullable=True),
         sa.Column("batch_size", sa.Integer(), server_default=sa.text("100"), nullable=False),
         sa.Column("timezone", sa.Text(), nullable=True),
@@ -529,9 +490,7 @@ def upgrade() -> None:
             name=op.f("ck_campaigns_status"),
         ),
         sa.CheckConstraint("batch_size BETWEEN 1 AND 1000", name=op.f("ck_campaigns_batch_size")),
-        sa.CheckConstraint(
-            "send_rate_per_minute BETWEEN 1 AND 60000", name=op.f("ck_campaigns_send_rate_per_minute")
-        ),
+        sa.CheckConstraint("send_rate_per_minute BETWEEN 1 AND 60000", name=op.f("ck_campaigns_send_rate_per_minute")),
         sa.ForeignKeyConstraint(
             ["email_domain_id"],
             ["email_domains.id"],
@@ -541,14 +500,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["email_template_id"], ["email_templates.id"], name=op.f("fk_campaigns_email_template_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_campaigns_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_campaigns_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_campaigns")),
     )
-    op.create_index(
-        "ix_campaigns_organization_id_id", "campaigns", ["organization_id", "channel", "id"], unique=False
-    )
+    op.create_index("ix_campaigns_organization_id_id", "campaigns", ["organization_id", "channel", "id"], unique=False)
     op.create_index(
         "ix_campaigns_scheduled_at",
         "campaigns",
@@ -574,9 +529,7 @@ def upgrade() -> None:
             name=op.f("fk_contact_list_members_organization_id_list_id"),
             ondelete="CASCADE",
         ),
-        sa.PrimaryKeyConstraint(
-            "organization_id", "list_id", "contact_id", name=op.f("pk_contact_list_members")
-        ),
+        sa.PrimaryKeyConstraint("organization_id", "list_id", "contact_id", name=op.f("pk_contact_list_members")),
     )
     op.create_index(
         "ix_contact_list_members_organization_id_contact_id",
@@ -644,13 +597,9 @@ def upgrade() -> None:
             "state IN ('queued', 'planning', 'sending', 'paused', 'closing', 'completed', 'cancelled', 'failed')",
             name=op.f("ck_runs_state"),
         ),
-        sa.CheckConstraint(
-            "charged >= 0 AND refunded >= 0 AND refunded <= charged", name=op.f("ck_runs_money")
-        ),
+        sa.CheckConstraint("charged >= 0 AND refunded >= 0 AND refunded <= charged", name=op.f("ck_runs_money")),
         sa.ForeignKeyConstraint(["campaign_id"], ["campaigns.id"], name=op.f("fk_runs_campaign_id")),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_runs_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_runs_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_runs")),
     )
     op.create_index(
@@ -681,9 +630,7 @@ def upgrade() -> None:
         sa.Column("cancelled", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("uncertain", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("deferred", sa.Integer(), server_default=sa.text("0"), nullable=False),
-        sa.Column(
-            "refundable", sa.Numeric(precision=14, scale=4), server_default=sa.text("0"), nullable=False
-        ),
+        sa.Column("refundable", sa.Numeric(precision=14, scale=4), server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("state IN ('ready', 'leased', 'done')", name=op.f("ck_chunks_state")),
         sa.CheckConstraint("cursor BETWEEN 0 AND size", name=op.f("ck_chunks_cursor")),
@@ -704,9 +651,7 @@ def upgrade() -> None:
         sa.Column("position", sa.Integer(), nullable=False),
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("retry_at", sa.DateTime(timezone=True), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["run_id"], ["runs.id"], name=op.f("fk_deferrals_run_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_deferrals_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "position", name=op.f("pk_deferrals")),
     )
     op.create_index("ix_deferrals_retry_at", "deferrals", ["retry_at"], unique=False)
@@ -718,9 +663,7 @@ def upgrade() -> None:
         sa.Column("contact_id", sa.UUID(), nullable=True),
         sa.Column("recipient", sa.Text(), nullable=True),
         sa.Column("reason", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["run_id"], ["runs.id"], name=op.f("fk_dropped_recipients_run_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_dropped_recipients_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "no", name=op.f("pk_dropped_recipients")),
     )
     op.create_table(
@@ -738,9 +681,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["id"], ["runs.id"], name=op.f("fk_imports_id"), ondelete="CASCADE"),
-        sa.ForeignKeyConstraint(
-            ["organization_id"], ["organizations.id"], name=op.f("fk_imports_organization_id")
-        ),
+        sa.ForeignKeyConstraint(["organization_id"], ["organizations.id"], name=op.f("fk_imports_organization_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_imports")),
     )
     op.create_index(op.f("ix_imports_organization_id"), "imports", ["organization_id"], unique=False)
@@ -751,9 +692,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.UUID(), nullable=False),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["run_id"], ["runs.id"], name=op.f("fk_run_flows_run_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name=op.f("fk_run_flows_run_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("run_id", "flow_run_id", name=op.f("pk_run_flows")),
     )
     op.create_table(
@@ -797,9 +736,7 @@ def downgrade() -> None:
     op.drop_table("email_template_versions")
     op.drop_index("ix_contact_list_members_organization_id_contact_id", table_name="contact_list_members")
     op.drop_table("contact_list_members")
-    op.drop_index(
-        "ix_campaigns_scheduled_at", table_name="campaigns", postgresql_where=sa.text("status = 'scheduled'")
-    )
+    op.drop_index("ix_campaigns_scheduled_at", table_name="campaigns", postgresql_where=sa.text("status = 'scheduled'"))
     op.drop_index("ix_campaigns_organization_id_id", table_name="campaigns")
     op.drop_table("campaigns")
     op.drop_table("blob_parts")
@@ -825,7 +762,6 @@ def downgrade() -> None:
         "uq_email_templates_organization_id_slug",
         table_name="email_templates",
         postgresql_where=sa.text("deleted_at IS NULL"),
-        postgresql_nulls_not_distinct=True,
     )
     op.drop_table("email_templates")
     op.drop_index(

@@ -18,7 +18,7 @@ VIEWS = {
                coalesce(k.accepted, 0)::int AS accepted, coalesce(k.failed, 0)::int AS failed,
                coalesce(k.suppressed, 0)::int AS suppressed, coalesce(k.cancelled, 0)::int AS cancelled,
                coalesce(k.uncertain, 0)::int AS uncertain,
-               coalesce((SELECT sum((s ->> 'dropped')::int) FROM jsonb_array_elements(r.funnel) s), 0)::int AS dropped,
+               coalesce((SELECT sum((s ->> 'dropped')::int) FROM jsonb_array_elements(r.funnel -> 'steps') s), 0)::int AS dropped,
                r.total_delivered AS delivered, r.total_opened AS opened, r.total_clicked AS clicked,
                r.total_bounced AS bounced, r.total_complained AS complained,
                r.charged, r.refunded, r.charged - r.refunded AS cost, o.currency,
@@ -48,7 +48,7 @@ VIEWS = {
     "funnel": """
         SELECT r.id AS run_id, r.organization_id, s.step::int AS step, s.value ->> 'reason' AS reason,
                (s.value ->> 'dropped')::int AS dropped, (s.value ->> 'left')::int AS remaining
-        FROM runs r, jsonb_array_elements(r.funnel) WITH ORDINALITY AS s (value, step)
+        FROM runs r, jsonb_array_elements(r.funnel -> 'steps') WITH ORDINALITY AS s (value, step)
     """,
     "daily_stats": """
         SELECT (m.sent_at AT TIME ZONE 'UTC')::date AS day, m.organization_id, o.name AS organization, m.channel,

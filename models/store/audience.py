@@ -1,0 +1,67 @@
+"""What a plan reads and writes, as frames. Columns: tasks/audience/frames.py; only the needed ones are read."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import polars as pl
+from psycopg import sql
+from sqlalchemy.orm import Session
+
+from models.rules.ids import made_on
+from models.store.frames import read_frame, write_frame
+
+_SOURCES = {"contact_id": sql.SQL("c.id"), "custom_fields": sql.SQL("c.custom_fields")}
+
+
+def read_members(
+    session: Session, organization_id: UUID, list_ids: Sequence[UUID], columns: Sequence[str]
+) -> pl.DataFrame:
+    """One row per membership in the lists, or per contact where no list is named; `columns` as String."""
+    selected = sql.SQL(", ").join(
+        sql.SQL("{} AS {}").format(_SOURCES.get(name, sql.SQL("c.") + sql.Identifier(name)), sql.Identifier(name))
+        for name in columns
+    )
+    if list_ids:
+        query = sql.SQL(
+            "SELECT {} FROM contact_list_members m"
+            " JOIN contacts c ON c.organization_id = m.organization_id AND c.id = m.contact_id"
+            " WHERE m.organization_id = %s AND m.list_id = ANY(%s)"
+        ).format(selected)
+        parameters: list[object] = [organization_id, list(list_ids)]
+    else:
+        query = sql.SQL("SELECT {} FROM contacts c WHERE c.organization_id = %s").format(selected)
+        parameters = [organization_id]
+    return read_frame(session, query, parameters, dict.fromkeys(columns, pl.String))
+
+
+def read_suppressed(session: Session, organization_id: UUID, channel: str) -> pl.DataFrame:
+    """The recipients that are suppressed now: one column, `recipient`."""
+    query = sql.Composed(
+        [
+            sql.SQL(
+                "SELECT recipient FROM suppressions WHERE organization_id = %s AND channel = %s"
+                " AND (expires_at IS NULL OR expires_at > now())"
+            )
+        ]
+    )
+    return read_frame(session, query, [organization_id, channel], {"recipient": pl.String})
+
+
+def write_plan(
+    session: Session,
+    *,
+    run_id: UUID,
+    organization_id: UUID,
+    content_id: UUID,
+    channel: str,
+    messages: pl.DataFrame,
+    chunks: pl.DataFrame,
+    dropped: pl.DataFrame,
+) -> None:
+    """Append the plan of a run: messages (MESSAGES), chunks (CHUNKS) and dropped recipients (DROPPED)."""
+    own = {"run_id": run_id, "organization_id": organization_id}
+    same = {**own, "made_on": made_on(run_id), "content_id": content_id, "channel": channel}
+    write_frame(session, "messages", messages.with_columns(dedupe_key="recipient"), same)
+    write_frame(session, "chunks", chunks, own)
+    numbered = dropped.with_columns(no=pl.int_range(pl.len(), dtype=pl.Int32))
+    write_frame(session, "dropped_recipients", numbered, own)

@@ -1,0 +1,35 @@
+"""Signs of life of processes."""
+
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+
+def beat(session: Session, name: str, kind: str, details: dict[str, Any]) -> None:
+    """Say that the process lives; forget those of its kind that were silent for an hour."""
+    session.execute(_BEAT, {"name": name, "kind": kind, "details": orjson.dumps(details).decode()})
+    session.execute(
+        text("DELETE FROM heartbeats WHERE kind = :kind AND seen_at < now() - interval '1 hour'"), {"kind": kind}
+    )
+
+
+def stop_beating(session: Session, name: str) -> None:
+    """The process ends: it is not missed."""
+    session.execute(text("DELETE FROM heartbeats WHERE name = :name"), {"name": name})
+
+
+def last_seen(session: Session, kind: str) -> timedelta | None:
+    """How long ago the liveliest process of the kind gave a sign; None when there is none."""
+    silent: timedelta | None = session.execute(
+        text("SELECT min(now() - seen_at) FROM heartbeats WHERE kind = :kind"), {"kind": kind}
+    ).scalar_one()
+    return silent
+
+
+_BEAT = text("""
+    INSERT INTO heartbeats (name, kind, seen_at, details) VALUES (:name, :kind, now(), cast(:details AS jsonb))
+    ON CONFLICT (name) DO UPDATE SET seen_at = now(), details = excluded.details
+""")

@@ -1,0 +1,20 @@
+"""Keeping a lease, on a connection of its own: renewing must not wait behind a window's writes."""
+
+from collections.abc import Sequence
+
+import psycopg
+
+from models.store.chunks import Lease
+
+
+def renew(connection: psycopg.Connection, leases: Sequence[Lease], lease_seconds: float) -> int:
+    """Renew the leases that are still these; returns how many were. Raises psycopg's errors when Postgres is away."""
+    cursor = connection.execute(
+        """
+        UPDATE chunks c SET lease_until = now() + make_interval(secs => %s)
+        FROM unnest(%s::uuid[], %s::int[], %s::int[]) AS l (run_id, no, fence)
+        WHERE c.run_id = l.run_id AND c.no = l.no AND c.fence = l.fence AND c.state = 'leased'
+        """,
+        [lease_seconds, [x.run_id for x in leases], [x.no for x in leases], [x.fence for x in leases]],
+    )
+    return cursor.rowcount

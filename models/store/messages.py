@@ -1,0 +1,187 @@
+"""Messages: read for sending, and written when their outcome is known. Set-based throughout.
+
+For windows, UPDATE … FROM unnest(arrays) beats COPY into a temporary table.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models.rules.ids import made_on
+from models.rules.lifecycle import MessageState
+from models.session import driver
+from models.store.chunks import Counts, Lease
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedMessage:
+    """What a sender needs of a message. `variables` is the text of a JSON object."""
+
+    id: UUID
+    position: int
+    recipient: str
+    variables: str | None
+    tries: int
+    hours_trying: float
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A message's new state, as it is written. `retry_after_seconds` goes with `deferred` only."""
+
+    id: UUID
+    position: int
+    state: MessageState
+    provider_ref: str | None = None
+    code: str | None = None
+    detail: str | None = None
+    retry_after_seconds: float | None = None
+    counts_as_try: bool = True
+
+
+def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
+    """The chunk's messages from its cursor on, in the chunk's order.
+
+    Those that are not `planned` any more are left out of nothing: a chunk's messages change only under its lease.
+    """
+    rows = driver(session).execute(
+        """
+        SELECT id, position, recipient, variables::text, tries,
+               coalesce(extract(epoch FROM now() - first_tried_at) / 3600, 0)::float
+        FROM messages WHERE id = ANY(%s) AND made_on = %s ORDER BY id
+        """,
+        [lease.message_ids(lease.cursor, lease.size), made_on(lease.run_id)],
+        binary=True,
+    )
+    return [PlannedMessage(*row) for row in rows]
+
+
+_RECORD = """
+WITH outcome AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(refs)s::text[], %(codes)s::text[], %(details)s::text[],
+                         %(counted)s::smallint[]) AS o (id, state, ref, code, detail, counted)
+)
+UPDATE messages m
+SET state = o.state, provider = %(provider)s, provider_ref = o.ref, error_code = o.code, error_message = o.detail,
+    tries = m.tries + o.counted, first_tried_at = coalesce(m.first_tried_at, now()),
+    sent_at = CASE WHEN o.state = 'accepted' THEN now() END
+FROM outcome o
+WHERE m.id = o.id AND m.made_on = %(made_on)s AND m.state = ANY(%(from)s)
+"""
+
+_DEFER = """
+INSERT INTO deferrals (run_id, position, organization_id, retry_at)
+SELECT %(run)s, d.position, %(organization)s, now() + make_interval(secs => d.seconds)
+FROM unnest(%(positions)s::int[], %(seconds)s::float8[]) AS d (position, seconds)
+"""
+
+_REFUNDABLE = (MessageState.FAILED, MessageState.SUPPRESSED, MessageState.CANCELLED)
+
+
+def record_results(session: Session, lease: Lease, results: Sequence[Result], *, provider: str) -> None:
+    """Write a window's results. AssertionError when a message is not `planned`: under a lease nobody else writes."""
+    changed = _record(session, lease, results, provider, [MessageState.PLANNED])
+    assert changed == len(results), f"{changed} of {len(results)} messages were planned."
+    deferred = [result for result in results if result.state is MessageState.DEFERRED]
+    if deferred:
+        driver(session).execute(
+            _DEFER,
+            {
+                "run": lease.run_id,
+                "organization": lease.organization_id,
+                "positions": [result.position for result in deferred],
+                "seconds": [result.retry_after_seconds for result in deferred],
+            },
+        )
+
+
+def _record(
+    session: Session, lease: Lease, results: Sequence[Result], provider: str, sources: Sequence[MessageState]
+) -> int:
+    cursor = driver(session).execute(
+        _RECORD,
+        {
+            "ids": [result.id for result in results],
+            "states": [result.state.value for result in results],
+            "refs": [result.provider_ref for result in results],
+            "codes": [result.code for result in results],
+            "details": [result.detail for result in results],
+            "counted": [int(result.counts_as_try) for result in results],
+            "provider": provider,
+            "made_on": made_on(lease.run_id),
+            "from": [source.value for source in sources],
+        },
+    )
+    return cursor.rowcount
+
+
+def record_evidence(session: Session, lease: Lease, results: Sequence[Result], *, provider: str) -> Counts:
+    """Write accepted or failed results of a sender that lost its lease, where nothing truer is known.
+
+    Returns how the chunk's counters must move. The caller holds the chunk's row lock.
+    """
+    moved = Counts()
+    for state in (MessageState.ACCEPTED, MessageState.FAILED):
+        known = [result for result in results if result.state is state]
+        if not known:
+            continue
+        was_uncertain = _record(session, lease, known, provider, [MessageState.UNCERTAIN])
+        was_planned = _record(session, lease, known, provider, [MessageState.PLANNED])
+        moved = Counts(
+            accepted=moved.accepted + (was_uncertain + was_planned if state is MessageState.ACCEPTED else 0),
+            failed=moved.failed + (was_uncertain + was_planned if state is MessageState.FAILED else 0),
+            uncertain=moved.uncertain - was_uncertain,
+        )
+    return moved
+
+
+def refundable_cost(session: Session, lease: Lease, results: Sequence[Result]) -> Decimal:
+    """What the results' messages cost that no provider has."""
+    ids = [result.id for result in results if result.state in _REFUNDABLE]
+    if not ids:
+        return Decimal(0)
+    row = (
+        driver(session)
+        .execute("SELECT sum(cost) FROM messages WHERE id = ANY(%s) AND made_on = %s", [ids, made_on(lease.run_id)])
+        .fetchone()
+    )
+    assert row is not None
+    return Decimal(row[0])
+
+
+def suppressed_among(session: Session, organization_id: UUID, channel: str, recipients: Sequence[str]) -> set[str]:
+    """Those of the recipients who are suppressed right now."""
+    rows = driver(session).execute(
+        """
+        SELECT recipient FROM suppressions
+        WHERE organization_id = %s AND channel = %s AND recipient = ANY(%s)
+          AND (expires_at IS NULL OR expires_at > now())
+        """,
+        [organization_id, channel, list(recipients)],
+    )
+    return {row[0] for row in rows}
+
+
+_CANCEL = """
+WITH gone AS (
+    UPDATE messages SET state = 'cancelled', error_code = 'cancelled'
+    WHERE id = ANY(%(ids)s) AND made_on = %(made_on)s AND state IN ('planned', 'deferred')
+    RETURNING cost
+)
+UPDATE chunks SET state = 'done', lease_until = NULL, cancelled = cancelled + (SELECT count(*) FROM gone),
+                  refundable = refundable + (SELECT coalesce(sum(cost), 0) FROM gone)
+WHERE run_id = %(run)s AND no = %(no)s
+RETURNING cancelled
+"""
+
+
+def cancel_chunk(session: Session, lease: Lease) -> int:
+    """Cancel what a leased chunk has not handed over, and end it; returns how many messages."""
+    ids = lease.message_ids(0, lease.size)
+    parameters = {"ids": ids, "made_on": made_on(lease.run_id), "run": lease.run_id, "no": lease.no}
+    row = driver(session).execute(_CANCEL, parameters).fetchone()
+    assert row is not None
+    return int(row[0])

@@ -1,0 +1,164 @@
+"""Organizations, and what an operator gives them."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from models.errors import InvalidInput, NotFound
+from models.rules.ids import new_id
+from models.store.ledger import post
+from models.tables import ApiToken, AuditEntry, EmailDomain, Organization, SenderId, User
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token that was just made. `text` is what the client sends; it can never be shown again."""
+
+    id: UUID
+    text: str
+
+    def __repr__(self) -> str:
+        return f"NewToken(id={self.id})"
+
+
+def create_organization(
+    session: Session,
+    *,
+    name: str,
+    currency: str = "EUR",
+    rate_limit: int = 60,
+    timezone: str | None = None,
+) -> Organization:
+    """A new organization with no credits. Raises InvalidInput when nothing has a price in its currency."""
+    priced = session.execute(
+        text("SELECT 1 FROM prices WHERE currency = :currency LIMIT 1"), {"currency": currency}
+    ).one_or_none()
+    if priced is None:
+        raise InvalidInput({"currency": [f"There are no prices in {currency}."]})
+    organization = Organization(id=new_id(), name=name, currency=currency, rate_limit=rate_limit, timezone=timezone)
+    session.add(organization)
+    session.flush()
+    audit(session, organization.id, actor="operator", action="organization.created", subject=str(organization.id))
+    return organization
+
+
+def read_organization(session: Session, organization_id: UUID) -> Organization:
+    """The organization. Raises NotFound."""
+    organization = session.get(Organization, organization_id)
+    if organization is None:
+        raise NotFound
+    return organization
+
+
+def top_up(session: Session, organization_id: UUID, amount: Decimal, *, reference: str) -> bool:
+    """Add credits. The same reference is booked once; returns False the second time."""
+    booked = post(
+        session,
+        organization_id,
+        kind="topup",
+        amount=amount,
+        key=f"topup:{reference}",
+        reason="Top-up",
+        reference=reference,
+    )
+    if booked:
+        details = {"amount": str(amount), "reference": reference}
+        audit(
+            session, organization_id, actor="operator", action="balance.topped_up", subject=reference, details=details
+        )
+    return booked
+
+
+def create_token(session: Session, organization_id: UUID, *, user_id: UUID | None, name: str) -> NewToken:
+    """A new API token with all abilities. Only the SHA-256 of its secret is stored."""
+    token = ApiToken(
+        id=new_id(), organization_id=organization_id, user_id=user_id, name=name, secret_hash=b"", abilities=["*"]
+    )
+    secret = secrets.token_urlsafe(32)
+    token.secret_hash = hash_secret(secret)
+    session.add(token)
+    session.flush()
+    return NewToken(token.id, f"{token.id}|{secret}")
+
+
+def hash_secret(secret: str) -> bytes:
+    """SHA-256 of a token's secret: 256 random bits need no slow hash."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+def create_owner(session: Session, organization_id: UUID, *, name: str) -> User:
+    """The first user of an organization, whom its tokens belong to."""
+    user = User(id=new_id(), organization_id=organization_id, name=name, role="owner")
+    session.add(user)
+    session.flush()
+    return user
+
+
+def add_verified_domain(session: Session, organization_id: UUID, domain: str) -> EmailDomain:
+    """Add a domain and mark it verified without looking at DNS: an operator's act, audited. The first is the default.
+
+    Raises InvalidInput when another organization has verified it.
+    """
+    taken = session.execute(
+        select(EmailDomain.organization_id).where(EmailDomain.domain == domain, EmailDomain.status == "verified")
+    ).scalar_one_or_none()
+    if taken is not None:
+        raise InvalidInput({"domain": [f"The domain {domain} is verified already."]})
+    first = session.execute(
+        select(EmailDomain.id).where(EmailDomain.organization_id == organization_id, EmailDomain.is_default)
+    ).first()
+    row = EmailDomain(
+        id=new_id(),
+        organization_id=organization_id,
+        domain=domain,
+        status="verified",
+        is_default=first is None,
+        default_from_email=f"hello@{domain}",
+    )
+    session.add(row)
+    session.flush()
+    session.execute(text("UPDATE email_domains SET verified_at = now() WHERE id = :id"), {"id": row.id})
+    audit(session, organization_id, actor="operator", action="email_domain.verified_by_operator", subject=domain)
+    return row
+
+
+def add_verified_sender_id(session: Session, organization_id: UUID, sender_id: str) -> SenderId:
+    """Add a sender ID with both stages of approval done: an operator's act, audited. The first is the default."""
+    first = session.execute(
+        select(SenderId.id).where(SenderId.organization_id == organization_id, SenderId.is_default)
+    ).first()
+    row = SenderId(
+        id=new_id(),
+        organization_id=organization_id,
+        sender_id=sender_id,
+        is_approved=True,
+        is_provider_verified=True,
+        is_default=first is None,
+    )
+    session.add(row)
+    session.flush()
+    audit(session, organization_id, actor="operator", action="sender_id.verified_by_operator", subject=sender_id)
+    return row
+
+
+def audit(
+    session: Session,
+    organization_id: UUID | None,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    details: dict[str, Any] | None = None,
+) -> None:
+    """Write down who did what to which thing. Never put a secret into `details`."""
+    session.execute(
+        insert(AuditEntry).values(
+            organization_id=organization_id, actor=actor, action=action, subject=subject, details=details or {}
+        )
+    )

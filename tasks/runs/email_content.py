@@ -1,0 +1,121 @@
+"""The content of an email campaign: put together from campaign and template, frozen, stored, and made ready to send."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import UUID
+
+import orjson
+from sqlalchemy.orm import Session
+
+from models.errors import InvalidInput
+from models.store.campaign_states import default_domain, usable_template, verified_domain
+from models.store.contents import store_content
+from models.store.messages import PlannedMessage
+from models.tables import Campaign, Content, EmailTemplate
+from tasks.content.freeze import FrozenEmail, freeze_email
+from tasks.content.mime import PreparedEmail
+from tasks.content.rendering import Scalar
+from tasks.providers.base import OutgoingMessage
+
+
+def freeze_campaign(session: Session, campaign: Campaign) -> tuple[UUID, FrozenEmail]:
+    """The campaign's content as it will go out, and the id it is stored under.
+
+    Explicit fields override the template's. Raises InvalidInput when content or a verified from-address is missing.
+    """
+    template = _template(session, campaign)
+    sender, sender_name = _sender(session, campaign)
+    frozen = freeze_email(
+        subject=campaign.subject or (template.subject_template if template else ""),
+        html=campaign.html_content or (template.html_content if template else None),
+        text=campaign.text_content or (template.text_content if template and not campaign.html_content else None),
+        from_email=sender,
+        from_name=sender_name,
+        reply_to=campaign.reply_to,
+        variables={**_defaults(template), **campaign.template_variables},
+        template_id=str(template.id) if template else None,
+        template_version=template.version if template else None,
+    )
+    content_id = store_content(
+        session,
+        campaign.organization_id,
+        frozen.hash,
+        {
+            "subject": frozen.subject,
+            "html": frozen.html,
+            "text": frozen.text,
+            "from_email": frozen.from_email,
+            "from_name": frozen.from_name,
+            "reply_to": frozen.reply_to,
+            "variables": dict(frozen.variables),
+            "template_id": template.id if template else None,
+            "template_version": frozen.template_version,
+        },
+    )
+    return content_id, frozen
+
+
+def frozen_email(content: Content) -> FrozenEmail:
+    """The frozen email that a row of `contents` holds."""
+    assert content.subject is not None
+    assert content.from_email is not None
+    return FrozenEmail(
+        subject=content.subject,
+        html=content.html,
+        text=content.text,
+        from_email=content.from_email,
+        from_name=content.from_name,
+        reply_to=content.reply_to,
+        variables=content.variables,
+        template_id=str(content.template_id) if content.template_id else None,
+        template_version=content.template_version,
+    )
+
+
+class EmailComposer:
+    """Makes the bytes of each message of one content."""
+
+    def __init__(self, content: Content) -> None:
+        self._prepared = PreparedEmail(frozen_email(content))
+
+    def __call__(self, message: PlannedMessage) -> OutgoingMessage:
+        """The message as it goes out. The date is the hand-over's, to the second."""
+        values = flat_values(message.variables)
+        date = datetime.now(UTC)
+        content = self._prepared.build(message.id, message.recipient, None, date, values)
+        return OutgoingMessage(message.id, self._prepared.sender, message.recipient, content)
+
+
+def flat_values(variables: str | None) -> Mapping[str, Scalar]:
+    """A message's merge tags by their names in the content: {"custom_fields": {"x": 1}} is `custom_fields.x`."""
+    values = orjson.loads(variables) if variables else {}
+    nested = values.pop("custom_fields", None)
+    if nested:
+        values.update({f"custom_fields.{key}": value for key, value in nested.items()})
+    return dict(values)
+
+
+def _template(session: Session, campaign: Campaign) -> EmailTemplate | None:
+    if campaign.email_template_id is None:
+        return None
+    template = usable_template(session, campaign.organization_id, campaign.email_template_id)
+    if template is None:
+        raise InvalidInput({"email_template_id": ["The selected email_template_id is invalid."]})
+    return template
+
+
+def _defaults(template: EmailTemplate | None) -> dict[str, Scalar]:
+    variables = template.variables if template else []
+    return {item["key"]: item["default"] for item in variables if item.get("default") is not None}
+
+
+def _sender(session: Session, campaign: Campaign) -> tuple[str, str | None]:
+    if campaign.from_email:
+        domain = campaign.from_email.rpartition("@")[2].lower()
+        if verified_domain(session, campaign.organization_id, domain) is None:
+            raise InvalidInput({"from_email": [f"The from_email must be in a verified domain; {domain} is not one."]})
+        return campaign.from_email, campaign.from_name
+    default = default_domain(session, campaign.organization_id)
+    if default is None or default.default_from_email is None:
+        raise InvalidInput({"from_email": ["The from_email field is required: there is no default domain."]})
+    return default.default_from_email, campaign.from_name or default.default_from_name

@@ -1,0 +1,162 @@
+"""Planning a campaign: who gets what, written down and paid for in one transaction."""
+
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func
+from sqlalchemy.orm import Session
+
+from models.errors import InsufficientCredits
+from models.rules.lifecycle import CampaignStatus, RunState
+from models.rules.money import money
+from models.rules.segment import parse_segment
+from models.session import Database
+from models.settings import Settings
+from models.store.audience import read_members, read_suppressed, write_plan
+from models.store.campaign_states import find_campaign, move_campaign
+from models.store.contents import read_content
+from models.store.ledger import email_price, post
+from models.store.runs import find_run, lock_planning, lock_run, move_run, release_hold
+from models.tables import Run
+from tasks.audience.chunk import chunk_rows, chunk_size, message_rows
+from tasks.audience.funnel import Funnel
+from tasks.audience.plan import Plan, contact_columns, plan_email
+from tasks.runs.email_content import frozen_email
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What a plan came to. `already` says that another flow run had planned it before."""
+
+    recipients: int
+    chunks: int
+    funnel: Funnel | None
+    already: bool = False
+
+
+def plan_campaign(database: Database, run_id: UUID, settings: Settings) -> Planned | None:
+    """Plan the run if nobody has yet; None when it is not to be sent any more.
+
+    Raises InsufficientCredits when the exact cost is not there: the run and its campaign are failed then, the hold
+    is released and nothing was written.
+    """
+    with database.transaction(None) as session:
+        run = lock_run(session, find_run(session, run_id).organization_id, run_id)
+        if run.state in (RunState.CLOSING, RunState.CANCELLED, RunState.FAILED, RunState.COMPLETED):
+            return None
+        if run.planned_at is not None:
+            move_run(session, run.organization_id, run_id, RunState.SENDING)
+            return _planned_before(run)
+        move_run(session, run.organization_id, run_id, RunState.PLANNING)
+    try:
+        return _plan(database, run, settings)
+    except InsufficientCredits as error:
+        fail_run(database, run, "insufficient_credits", f"The audience costs {error.required}, which is not there.")
+        raise
+
+
+def fail_run(database: Database, run: Run, code: str, reason: str) -> None:
+    """End a run that planned nothing: release its hold and fail its campaign with the reason."""
+    with database.transaction(None) as session:
+        run = lock_run(session, run.organization_id, run.id)
+        if run.planned_at is not None:
+            return
+        if not move_run(
+            session,
+            run.organization_id,
+            run.id,
+            RunState.FAILED,
+            failure_code=code,
+            failure_reason=reason,
+            finished_at=func.now(),
+        ):
+            return
+        release_hold(session, run)
+        if run.campaign_id is not None:
+            move_campaign(
+                session,
+                run.organization_id,
+                run.campaign_id,
+                CampaignStatus.FAILED,
+                failure_reason=reason,
+                completed_at=func.now(),
+            )
+
+
+def _planned_before(run: Run) -> Planned:
+    funnel = Funnel.from_json(run.funnel) if run.funnel else None
+    return Planned(run.total_recipients, 0, funnel, already=True)
+
+
+def _plan(database: Database, run: Run, settings: Settings) -> Planned | None:
+    assert run.campaign_id is not None
+    assert run.content_id is not None
+    with database.transaction(None) as session:
+        campaign = find_campaign(session, run.campaign_id)
+        segment = parse_segment(campaign.segment_filters)
+        tags = frozen_email(read_content(session, run.organization_id, run.content_id)).keys
+        columns = contact_columns(segment, tags)
+        members = read_members(session, run.organization_id, campaign.target_list_ids, columns)
+        suppressed = read_suppressed(session, run.organization_id, "email")
+        price = email_price(session, run.organization_id)
+    plan = plan_email(members, suppressed, segment=segment, price=price, tags=tags)
+    log.info("Plan: %s rows, %s recipients, dropped %s", members.height, plan.kept.height, plan.funnel.dropped())
+    with database.transaction(None) as session:
+        return _save(session, run, plan, settings)
+
+
+def _save(session: Session, planned_run: Run, plan: Plan, settings: Settings) -> Planned | None:
+    """Messages, chunks and dropped ones; as the last statements the hold becomes the exact charge."""
+    run = find_run(session, planned_run.id)
+    lock_planning(session, run.id)
+    session.refresh(run)
+    if run.planned_at is not None:
+        return _planned_before(run)
+    assert run.content_id is not None
+    size = chunk_size(plan.kept.height, size_max=settings.chunk_size, drainers=settings.drainers)
+    chunks = chunk_rows(plan.kept.height, size)
+    write_plan(
+        session,
+        run_id=run.id,
+        organization_id=run.organization_id,
+        content_id=run.content_id,
+        channel="email",
+        messages=message_rows(plan.kept, run.id),
+        chunks=chunks,
+        dropped=plan.dropped,
+    )
+    cost = money(Decimal(plan.kept["cost"].sum()))
+    if not _charge(session, run, plan, cost):
+        session.rollback()
+        return None
+    return Planned(plan.kept.height, chunks.height, plan.funnel)
+
+
+def _charge(session: Session, run: Run, plan: Plan, cost: Decimal) -> bool:
+    """Swap the hold for the charge and let the run send; False when it was cancelled meanwhile."""
+    run = lock_run(session, run.organization_id, run.id)
+    if run.state not in (RunState.PLANNING, RunState.PAUSED):
+        return False
+    run.total_recipients = plan.kept.height
+    run.funnel = plan.funnel.to_json()
+    run.charged = cost
+    run.planned_at = datetime.now(UTC)
+    if run.state == RunState.PLANNING:
+        run.state = RunState.SENDING.value
+    session.flush()
+    release_hold(session, run)
+    post(
+        session,
+        run.organization_id,
+        kind="charge",
+        amount=-cost,
+        key=f"charge:{run.id}",
+        reason=f"{plan.kept.height} emails",
+        run_id=run.id,
+    )
+    return True

@@ -1,0 +1,221 @@
+"""The loop that all sending goes through: lease a chunk, send it window by window, record, give it back.
+
+While window k is out, one transaction records the results of k-1 and moves the cursor past k+1; k+1 goes out only
+after that commit. So whatever kills this process leaves at most two windows whose outcome nobody knows.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+from models.errors import StaleLease
+from models.rules.lifecycle import MessageState
+from models.store import chunks, messages
+from models.store.chunks import Lease
+from models.store.messages import PlannedMessage, Result
+from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.sending.journal import Clearance, Journal
+from tasks.sending.lease_keeper import LeaseKeeper
+from tasks.sending.rate import Rate
+from tasks.sending.results import RetryPolicy, suppressed_result, to_result
+
+log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+# At the hand-over nothing that was looked up may be older than two seconds; the look-up itself takes milliseconds.
+_FRESH_SECONDS = 1.5
+_WATCH_SECONDS = 0.25
+
+
+class Composer(Protocol):
+    """Makes the bytes of a message from what is frozen and what is the recipient's own."""
+
+    def __call__(self, message: PlannedMessage) -> OutgoingMessage: ...
+
+
+@dataclass(slots=True)
+class Tally:
+    """What this sender did so far."""
+
+    chunks: int = 0
+    accepted: int = 0
+    failed: int = 0
+    suppressed: int = 0
+    uncertain: int = 0
+    deferred: int = 0
+
+    def add(self, results: Sequence[Result]) -> None:
+        """Count results."""
+        for result in results:
+            match result.state:
+                case MessageState.ACCEPTED:
+                    self.accepted += 1
+                case MessageState.FAILED:
+                    self.failed += 1
+                case MessageState.SUPPRESSED:
+                    self.suppressed += 1
+                case MessageState.UNCERTAIN:
+                    self.uncertain += 1
+                case _:
+                    self.deferred += 1
+
+
+@dataclass(slots=True)
+class Drainer:
+    """One sender of one run. `stop` is asked between windows: true ends it, with everything given back."""
+
+    journal: Journal
+    keeper: LeaseKeeper
+    provider: Provider
+    compose: Composer
+    rate: Rate
+    policy: RetryPolicy
+    window_size: int
+    lease_seconds: float
+    who: str
+    stop: Callable[[], bool]
+    tally: Tally = field(default_factory=Tally)
+    _executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="journal"))
+
+    async def drain(self) -> Tally:
+        """Send chunks until there is none left for this sender."""
+        while not self.stop():
+            claimed_at = time.monotonic()
+            lease = await self._in_thread(self._claim)
+            if lease is None:
+                break
+            self.keeper.hold(lease, claimed_at)
+            try:
+                await self._drain_chunk(lease)
+            except StaleLease as error:
+                log.warning("%s", error)
+            finally:
+                self.keeper.hold(None, 0.0)
+            self.tally.chunks += 1
+        return self.tally
+
+    def _claim(self) -> Lease | None:
+        with self.journal.database.transaction(None) as session:
+            lease = chunks.claim_chunk(
+                session, self.journal.run_id, self.journal.epoch, who=self.who, lease_seconds=self.lease_seconds
+            )
+        if lease is not None and lease.taken_over:
+            log.warning("Chunk %s taken over from a dead sender; %s uncertain.", lease.no, lease.uncertain)
+        return lease
+
+    def _read(self, lease: Lease) -> list[PlannedMessage]:
+        with self.journal.database.transaction(None) as session:
+            return messages.read_planned(session, lease)
+
+    async def _drain_chunk(self, lease: Lease) -> None:
+        planned = await self._in_thread(lambda: self._read(lease))
+        windows = [planned[i : i + self.window_size] for i in range(0, len(planned), self.window_size)]
+        ends = _ends(lease.cursor, windows)
+        clearance = await self._in_thread(
+            lambda: self.journal.step(
+                lease, [], cursor=ends[0] if ends else lease.size, upcoming=windows[0] if windows else []
+            )
+        )
+        results: list[Result] = []
+        done = 0  # windows that were handed over, or need not be
+        ready = self._compose_all(windows[0]) if windows else []
+        try:
+            for k, window in enumerate(windows):
+                if not await self._may_go(window, clearance):
+                    break
+                following = windows[k + 1] if k + 1 < len(windows) else []
+                sending = asyncio.create_task(self._send(window, ready, clearance.suppressed))
+                await asyncio.sleep(0)  # the window goes out first, the journal is written meanwhile
+                recorded, results = results, []
+                step = self._start_step(lease, recorded, ends[min(k + 1, len(ends) - 1)], following)
+                ready = self._compose_all(following)
+                results = await sending
+                done = k + 1
+                self.tally.add(results)
+                try:
+                    clearance = await step
+                except StaleLease:
+                    results = recorded + results
+                    raise
+        except StaleLease:
+            await self._in_thread(lambda: self.journal.evidence(lease, results))
+            raise
+        await self._give_back(lease, results, ends[done - 1] if done else lease.cursor, finished=done == len(windows))
+
+    def _start_step(
+        self, lease: Lease, results: list[Result], cursor: int, upcoming: Sequence[PlannedMessage]
+    ) -> Awaitable[Clearance]:
+        return self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, upcoming=upcoming))
+
+    async def _may_go(self, window: Sequence[PlannedMessage], clearance: Clearance) -> bool:
+        """Wait for the rate; then look again if what was looked up got old."""
+        while clearance.go and not self.stop() and not self.keeper.is_lost():
+            wait = await self._in_thread(lambda: self.rate.wait_seconds(len(window)))
+            if wait > 0:
+                await self._sleep(wait)
+            if time.monotonic() - clearance.checked_at <= _FRESH_SECONDS:
+                return not self.keeper.is_lost()
+            clearance = await self._in_thread(lambda: self.journal.check(window))
+        return False
+
+    async def _sleep(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not self.stop() and (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, _WATCH_SECONDS))
+
+    def _compose_all(self, window: Sequence[PlannedMessage]) -> list[OutgoingMessage]:
+        return [self.compose(message) for message in window]
+
+    async def _send(
+        self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage], suppressed: frozenset[str]
+    ) -> list[Result]:
+        going = [
+            (message, outgoing)
+            for message, outgoing in zip(window, ready, strict=True)
+            if message.recipient not in suppressed
+        ]
+        held_back = [suppressed_result(message) for message in window if message.recipient in suppressed]
+        watch = asyncio.create_task(self._watch())
+        try:
+            outcomes = await self.provider.send([outgoing for _, outgoing in going]) if going else []
+        except Exception:
+            # A provider must not raise. If one does, nobody knows what it handed over.
+            log.exception("Provider %s failed with a window of %s.", self.provider.name, len(going))
+            outcomes = [Outcome(OutcomeKind.UNCERTAIN, detail="The provider's code failed.")] * len(going)
+        finally:
+            watch.cancel()
+        assert len(outcomes) == len(going), f"{self.provider.name} answered {len(outcomes)} of {len(going)} messages."
+        return held_back + [
+            to_result(message, outcome, self.policy) for (message, _), outcome in zip(going, outcomes, strict=True)
+        ]
+
+    async def _watch(self) -> None:
+        """Close the provider's connections as soon as the lease is lost."""
+        while not self.keeper.is_lost():
+            await asyncio.sleep(_WATCH_SECONDS)
+        log.error("The lease was not renewed in time; the provider's connections are closed.")
+        self.provider.abort()
+
+    async def _give_back(self, lease: Lease, results: list[Result], cursor: int, *, finished: bool) -> None:
+        state = "done" if finished else "ready"
+        try:
+            await self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, state=state))
+        except StaleLease:
+            await self._in_thread(lambda: self.journal.evidence(lease, results))
+            raise
+
+    async def _in_thread(self, work: Callable[[], _T]) -> _T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+
+
+def _ends(start: int, windows: Sequence[Sequence[PlannedMessage]]) -> list[int]:
+    """Where the cursor stands after each window, counted within the chunk."""
+    ends = []
+    for window in windows:
+        start += len(window)
+        ends.append(start)
+    return ends

@@ -1,0 +1,70 @@
+"""From a provider's outcome to a message's new state: pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from models.rules.lifecycle import MessageState
+from models.store.chunks import Counts
+from models.store.messages import PlannedMessage, Result
+from tasks.providers.base import Outcome, OutcomeKind
+
+_HOURS_MAX = 24.0
+_RETRY_MAX_SECONDS = 4 * 3600.0
+# A message that was never handed over is not to blame: it is tried again soon, and for a day.
+_UNSENT_RETRY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and when a deferred message is tried again: `attempts` in all, waits doubling from `base_seconds`."""
+
+    attempts: int
+    base_seconds: float
+
+
+def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) -> Result:
+    """The message's new state. A deferral becomes a failure after the last attempt, or after 24 hours of trying."""
+    state = {
+        OutcomeKind.ACCEPTED: MessageState.ACCEPTED,
+        OutcomeKind.REJECTED: MessageState.FAILED,
+        OutcomeKind.UNCERTAIN: MessageState.UNCERTAIN,
+        OutcomeKind.DEFERRED: MessageState.DEFERRED,
+        OutcomeKind.UNSENT: MessageState.DEFERRED,
+    }[outcome.kind]
+    retry_after = None
+    counted = outcome.kind is not OutcomeKind.UNSENT
+    if state is MessageState.DEFERRED:
+        tried_out = counted and message.tries + 1 >= policy.attempts
+        if tried_out or message.hours_trying >= _HOURS_MAX:
+            state = MessageState.FAILED
+        else:
+            wait = policy.base_seconds * 2**message.tries if counted else _UNSENT_RETRY_SECONDS
+            retry_after = min(max(wait, outcome.retry_after_seconds or 0.0), _RETRY_MAX_SECONDS)
+    code = outcome.code or ("uncertain" if state is MessageState.UNCERTAIN else None)
+    return Result(message.id, message.position, state, outcome.provider_ref, code, outcome.detail, retry_after, counted)
+
+
+def suppressed_result(message: PlannedMessage) -> Result:
+    """The result of a message whose recipient opted out after the plan."""
+    return Result(
+        message.id,
+        message.position,
+        MessageState.SUPPRESSED,
+        code="suppressed",
+        detail="On the suppression list when its turn came.",
+        counts_as_try=False,
+    )
+
+
+def count_results(results: Sequence[Result]) -> Counts:
+    """How the chunk's counters move by these results."""
+    by_state = dict.fromkeys(MessageState, 0)
+    for result in results:
+        by_state[result.state] += 1
+    return Counts(
+        accepted=by_state[MessageState.ACCEPTED],
+        failed=by_state[MessageState.FAILED],
+        suppressed=by_state[MessageState.SUPPRESSED],
+        uncertain=by_state[MessageState.UNCERTAIN],
+        deferred=by_state[MessageState.DEFERRED],
+    )
