@@ -117,8 +117,17 @@ class Database:
         None is for roles that see every organization, and for the API's look-up of a token: as exosend_api it sees
         the system's rows only.
         """
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+        with self.unidentified_transaction() as session:
             session.execute(_SET_ORGANIZATION, {"organization": str(organization) if organization else ""})
+            yield session
+
+    @contextmanager
+    def unidentified_transaction(self) -> Iterator[Session]:
+        """The same, for a request whose organization its own first statement finds (models/store/tokens.py).
+
+        Until that statement has set it, row-level security shows the system's rows only.
+        """
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def connect(self) -> psycopg.Connection:

@@ -1,0 +1,46 @@
+"""The application: what granian serves."""
+
+from flask import Flask, request
+from flask.typing import ResponseReturnValue
+
+from api.blueprint import Blueprint, IdConverter
+from api.blueprints import account, contact_lists, contacts
+from api.encoding import ExactJson
+from api.errors import register_errors
+from api.openapi import register_resources
+from api.scope import Resources, authenticated
+from models.session import Database, Role
+from models.settings import Settings, load_settings
+
+# An import may be 10 MB, which its own rule checks (422); this is where reading stops (413).
+REQUEST_BYTES_MAX = 16 * 1024 * 1024
+
+PUBLIC = frozenset({"api-docs.openapi_json"})
+"""The endpoints that need no token. All others do, without having to say so."""
+
+BLUEPRINTS: list[Blueprint] = [contacts.blueprint, contact_lists.blueprint, account.blueprint]
+
+
+class Application(Flask):
+    """Flask, with every view that is not public in the scope of an authenticated request."""
+
+    json_provider_class = ExactJson
+
+    def dispatch_request(self) -> ResponseReturnValue:
+        """Authenticate, do the work and commit; what goes wrong on the way is answered by api/errors.py."""
+        if request.routing_exception is not None or request.endpoint in PUBLIC:
+            return super().dispatch_request()
+        with authenticated():
+            return super().dispatch_request()
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """A new application; without settings, those of the environment. Opens no connection yet."""
+    settings = settings or load_settings()
+    app = Application("api", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = REQUEST_BYTES_MAX
+    app.url_map.converters["id"] = IdConverter
+    app.extensions["exosend"] = Resources(settings, Database(settings, Role.API, pool_size=settings.api_threads))
+    register_errors(app)
+    register_resources(app, BLUEPRINTS)
+    return app

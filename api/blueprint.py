@@ -1,0 +1,62 @@
+"""What every resource's blueprint does by itself: late arguments, names of operations, the errors in the docs."""
+
+import re
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+from uuid import UUID
+
+import flask_smorest
+from marshmallow import Schema
+from werkzeug.routing import BaseConverter
+
+from api.arguments import LateArguments
+
+View = Callable[..., Any]
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+class IdConverter(BaseConverter):
+    """An id in a path. A malformed one becomes None, which is answered 404 – but after the token was looked at."""
+
+    def to_python(self, value: str) -> UUID | None:
+        return UUID(value) if _UUID.fullmatch(value) else None
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A resource of the API, under /api/v1. Its views run in the scope of an authenticated request (api/app.py)."""
+
+    ARGUMENTS_PARSER = LateArguments()
+
+    def __init__(self, name: str, import_name: str, description: str) -> None:
+        super().__init__(name, import_name, url_prefix="/api/v1", description=description)
+
+    def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Callable[[View], View]:
+        """Give the view its `Arguments` (api/arguments.py), checked by `schema`."""
+        decorator: Callable[[View], View] = super().arguments(schema, location=location, **options)
+        return decorator
+
+    def response(self, status: int, schema: type[Schema] | None = None, **options: Any) -> Callable[[View], View]:
+        """Answer what the view returns, in the form of `schema`."""
+        decorator: Callable[[View], View] = super().response(status, schema, **options)
+        return decorator
+
+    def route(self, rule: str, *, errors: tuple[int, ...] = (), **options: Any) -> Callable[[View], View]:
+        """Register a view. Its name is the operation's id; 401, 404 and 422 are documented by themselves."""
+        register = super().route(rule, **options)
+
+        def decorator(view: View) -> View:
+            words = view.__name__.split("_")
+            documented: View = self.doc(
+                operationId=words[0] + "".join(word.capitalize() for word in words[1:]), security=[{"token": []}]
+            )(view)
+            known = {401, 429, 503, *errors}
+            known |= {404} if "<" in rule else set()
+            known |= {422} if "arguments" in getattr(view, "_apidoc", {}) else set()
+            for status in sorted(known):
+                documented = self.alt_response(status, HTTPStatus(status).name)(documented)
+            register(documented)
+            return documented
+
+        return decorator

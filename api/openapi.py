@@ -1,0 +1,107 @@
+"""The description of the API (OpenAPI 3.1), made from the blueprints."""
+
+from http import HTTPStatus
+from typing import Any
+
+import flask_smorest
+from flask import Flask
+from flask_smorest.utils import prepare_response
+from marshmallow import Schema, fields
+
+from api.blueprint import Blueprint, IdConverter
+from api.schemas.fields import Amount
+
+CONFIG = {
+    "API_TITLE": "ExoSend",
+    "API_VERSION": "v1",
+    "OPENAPI_VERSION": "3.1.0",
+    "OPENAPI_URL_PREFIX": "/",
+    "OPENAPI_JSON_PATH": "openapi.json",
+    "API_SPEC_OPTIONS": {
+        "info": {
+            "description": "SMS and email for many organizations: single messages, and campaigns as pipelines.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "components": {
+            "securitySchemes": {
+                "token": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "`Authorization: Bearer <id>|<secret>`, as it was shown when the token was made.",
+                }
+            }
+        },
+    },
+}
+
+
+class ErrorSchema(Schema):
+    """An error that is told in one sentence."""
+
+    message = fields.String(required=True)
+
+
+class InvalidInputSchema(ErrorSchema):
+    """What is wrong, by dotted names: `recipients.0`."""
+
+    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
+
+
+class _State(Schema):
+    code = fields.String(required=True)
+    current_status = fields.String(required=True, allow_none=True)
+
+
+class IllegalStateSchema(ErrorSchema):
+    """The thing is in a state in which this cannot be done."""
+
+    success = fields.Boolean(required=True)
+    error = fields.Nested(_State, required=True)
+
+
+class _Credits(Schema):
+    required = Amount(required=True)
+    available = Amount(required=True)
+
+
+class InsufficientCreditsSchema(ErrorSchema):
+    """The balance does not cover the cost; nothing was charged."""
+
+    success = fields.Boolean(required=True)
+    data = fields.Nested(_Credits, required=True)
+
+
+_BODIES: dict[int, type[Schema]] = {
+    402: InsufficientCreditsSchema,
+    409: IllegalStateSchema,
+    422: InvalidInputSchema,
+}
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc]
+    """flask-smorest's documentation, with the contract's errors. Answering them is api/errors.py."""
+
+    DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def _register_error_handlers(self) -> None:
+        """None: api/errors.py has them all."""
+
+    def _register_responses(self) -> None:
+        for status in HTTPStatus:
+            if status >= 400:
+                response: dict[str, Any] = {
+                    "description": status.phrase,
+                    "schema": _BODIES.get(status.value, ErrorSchema),
+                }
+                prepare_response(response, self.spec, self.DEFAULT_RESPONSE_CONTENT_TYPE)
+                self.spec.components.response(status.name, response, lazy=True)
+
+
+def register_resources(app: Flask, blueprints: list[Blueprint]) -> Api:
+    """Register blueprints, and serve their description at /openapi.json."""
+    app.config.update(CONFIG)
+    api = Api(app)
+    api.register_converter(IdConverter, lambda _converter: {"type": "string", "format": "uuid"})
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint)
+    return api
