@@ -21,6 +21,7 @@ from uuid_utils import compat
 POSITION_DIGITS = 8
 POSITIONS_MAX = 10**POSITION_DIGITS
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LAST_MILLISECOND = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
 
 
 def new_id() -> UUID:
@@ -55,8 +56,11 @@ def message_position(message: UUID) -> int:
 
 
 def id_time(identifier: UUID) -> datetime:
-    """When the id was made: its first 48 bits, in UTC, to the millisecond. Of a message: when its run was."""
-    return _EPOCH + timedelta(milliseconds=identifier.int >> 80)
+    """When the id was made: its first 48 bits, in UTC, to the millisecond. Of a message: when its run was.
+
+    Ids come from clients too, and a random one may claim the year 10889: such are said to be of the end of 9999.
+    """
+    return _EPOCH + timedelta(milliseconds=min(identifier.int >> 80, _LAST_MILLISECOND))
 
 
 def made_on(identifier: UUID) -> date:

@@ -1,0 +1,44 @@
+"""Phones: libphonenumber decides."""
+
+import pytest
+
+from models.rules.phone import parse_phone, phone_country
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("+37061234567", "+37061234567"),
+        (" +370 612-34 567 ", "+37061234567"),
+        ("+44 (0)20 7946 0000", "+442079460000"),
+        ("+39 06 698 12345", "+390669812345"),
+        ("+1 201 555 0123", "+12015550123"),
+    ],
+)
+def test_a_valid_number_becomes_e164(text: str, number: str) -> None:
+    assert parse_phone(text) == number
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "12345", "+", "+370", "+3706123456", "+370612345678", "+999123456789", "phone", "861234567", "+1" + "2" * 300],
+)
+def test_anything_else_is_none(text: str) -> None:
+    assert parse_phone(text) is None
+
+
+def test_a_number_with_an_extension_cannot_get_a_message() -> None:
+    assert parse_phone("+1 201 555 0123 ext. 5") is None
+
+
+def test_a_number_without_plus_needs_a_country() -> None:
+    assert parse_phone("0 612 34567", "LT") == "+37061234567"
+    assert parse_phone("0 612 34567") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [("+37061234567", "LT"), ("+12015550123", "US"), ("+14165550123", "CA"), ("+80012345678", None), ("x", None)],
+)
+def test_the_country_of_a_number(number: str, country: str | None) -> None:
+    assert phone_country(number) == country
