@@ -1,0 +1,45 @@
+# Each target does its own set-up. Another folder for the programs: make VENV=/some/where test
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+# No home folder, or one that does not exist, must not be a reason to fail.
+export HOME := $(if $(and $(HOME),$(wildcard $(HOME)/.)),$(HOME),$(abspath $(VENV)))
+# More than two at once only wait for each other: the tests share one Postgres.
+JOBS ?= 2
+ARGS ?=
+
+.PHONY: help demo up test check bench fmt clean
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(READY) ## Import contacts, send them a campaign over real SMTP, show the numbers
+	@$(BIN)/exosend demo $(ARGS)
+
+up: $(READY) ## Start everything and keep it running until Ctrl-C
+	@$(BIN)/exosend up $(ARGS)
+
+test: $(READY) ## All tests (ARGS="-k name" for some)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+check: $(READY) ## Lint, format, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY) ## Measure, each figure beside its limit
+	$(BIN)/python -m benchmarks $(ARGS)
+
+fmt: $(READY) ## Format the code and mend what the linter can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove what make and the tests made (not the data folder .exosend)
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml constraints.txt .ci/install
+	@.ci/install $(VENV)
