@@ -4,7 +4,7 @@ from flask import Flask, request
 from flask.typing import ResponseReturnValue
 
 from api.blueprint import Blueprint, IdConverter
-from api.blueprints import account, contact_lists, contacts
+from api.blueprints import account, campaigns, contact_lists, contacts, suppressions, templates
 from api.encoding import ExactJson
 from api.errors import register_errors
 from api.openapi import register_resources
@@ -18,7 +18,14 @@ REQUEST_BYTES_MAX = 16 * 1024 * 1024
 PUBLIC = frozenset({"api-docs.openapi_json"})
 """The endpoints that need no token. All others do, without having to say so."""
 
-BLUEPRINTS: list[Blueprint] = [contacts.blueprint, contact_lists.blueprint, account.blueprint]
+BLUEPRINTS: list[Blueprint] = [
+    contacts.blueprint,
+    contact_lists.blueprint,
+    templates.blueprint,
+    campaigns.blueprint,
+    suppressions.blueprint,
+    account.blueprint,
+]
 
 
 class Application(Flask):

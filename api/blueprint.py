@@ -42,6 +42,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         decorator: Callable[[View], View] = super().response(status, schema, **options)
         return decorator
 
+    def alt_response(self, status: int, *reference: str, **options: Any) -> Callable[[View], View]:
+        """Document another answer."""
+        decorator: Callable[[View], View] = super().alt_response(status, *reference, **options)
+        return decorator
+
     def route(self, rule: str, *, errors: tuple[int, ...] = (), **options: Any) -> Callable[[View], View]:
         """Register a view. Its name is the operation's id; 401, 404 and 422 are documented by themselves."""
         register = super().route(rule, **options)

@@ -35,9 +35,9 @@ class Text(fields.String):
 
     default_error_messages = _messages("The :field field must be a string.")
 
-    def __init__(self, longest: int, **options: Any) -> None:
+    def __init__(self, longest: int, *rules: validate.Validator, **options: Any) -> None:
         error = f"The :field field must not be greater than {longest:,} characters."
-        super().__init__(validate=validate.Length(max=longest, error=error), **options)
+        super().__init__(validate=[validate.Length(max=longest, error=error), *rules], **options)
 
 
 class Address(fields.String):
@@ -152,8 +152,8 @@ class Anything(fields.Raw):
 class Time(fields.String):
     """In answers: an instant, as `2026-01-10T10:00:00+00:00`."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(metadata={"format": "date-time"}, **options)
+    def __init__(self, *, metadata: dict[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(metadata={"format": "date-time", **(metadata or {})}, **options)
 
     def _serialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str | None:
         return None if value is None else format_time(value)

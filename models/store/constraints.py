@@ -19,7 +19,7 @@ def unique_fields(fields: Mapping[str, str]) -> Iterator[None]:
         yield
     except IntegrityError as error:
         name = error.orig.diag.constraint_name if isinstance(error.orig, psycopg.Error) else None
-        if name not in fields:
+        if name is None or name not in fields:
             raise
         raise taken(fields[name]) from error
 

@@ -1,5 +1,6 @@
 """Contacts of an organization. `organizations.contacts_count` and the counts of lists move with every change."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -33,10 +34,10 @@ def list_contacts(
     return Page(_newest(session, chosen, request), session.execute(counted).scalar_one(), request)
 
 
-def _newest(session: Session, chosen: Select[tuple[Contact]], request: PageRequest) -> list[Contact]:
+def _newest(session: Session, chosen: Select[Contact], request: PageRequest) -> Sequence[Contact]:
     # Ids are UUIDv7: by id is by time, and it is the order of the primary key.
     ordered = chosen.order_by(Contact.id.desc()).offset(request.offset).limit(request.size)
-    return list(session.execute(ordered).scalars())
+    return session.execute(ordered).scalars().all()
 
 
 def list_members(session: Session, contact_list: ContactList, request: PageRequest) -> Page[Contact]:

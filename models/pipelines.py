@@ -1,0 +1,49 @@
+"""Which deployment of Prefect does what, and with which parameters. A test holds prefect.yaml and the flows to it."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from models.rules.lifecycle import RunKind
+
+
+class SendCampaign(BaseModel):
+    """Parameters of send-campaign. Without a run, the flow accepts the campaign itself: a start from Prefect's UI."""
+
+    campaign_id: UUID = Field(description="The campaign to send: a draft, or one that is scheduled.")
+    run_id: UUID | None = Field(None, description="Its run, when the API or the courier accepted it already.")
+    epoch: int | None = Field(None, description="How often the run was started; an older one ends at once.")
+
+
+class DrainRun(BaseModel):
+    """Parameters of drain-run: one more sender for a run that is being sent."""
+
+    run_id: UUID = Field(description="The run to help with.")
+    epoch: int = Field(description="How often the run was started; an older one ends at once.")
+
+
+class ImportContacts(BaseModel):
+    """Parameters of import-contacts."""
+
+    import_id: UUID = Field(description="The import: its file is stored already.")
+
+
+SEND_CAMPAIGN = "send-campaign/send-campaign"
+DRAIN_RUN = "drain-run/drain-run"
+IMPORT_CONTACTS = "import-contacts/import-contacts"
+
+PARAMETERS: Mapping[str, type[BaseModel]] = {
+    SEND_CAMPAIGN: SendCampaign,
+    DRAIN_RUN: DrainRun,
+    IMPORT_CONTACTS: ImportContacts,
+}
+"""Deployment (`flow/deployment`) → what it takes."""
+
+DEPLOYMENTS: Mapping[RunKind, str] = {RunKind.CAMPAIGN: SEND_CAMPAIGN, RunKind.IMPORT: IMPORT_CONTACTS}
+"""Kind of run → the deployment that does it."""
+
+
+def start_key(run_id: UUID, epoch: int) -> str:
+    """The idempotency key of a flow run. A key without the epoch would give back the dead flow run for ever."""
+    return f"{run_id}:{epoch}"
