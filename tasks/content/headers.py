@@ -13,10 +13,10 @@ from models.errors import InvalidInput
 from tasks.content.rendering import header_text
 
 LINE_MAX = 78
-#: RFC 2047, 2: an encoded word is at most 75 characters; "=?utf-8?b?" and "?=" take 12 of them.
-_WORD_ROOM = 75 - 12
+#: Longest encoded word (RFC 2047, 2).
+WORD_MAX = 75
 
-_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~-"
+_ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 _PLAIN_ADDRESS = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*").fullmatch
 _ATOMS = re.compile(rf"[{_ATEXT}]+(?: [{_ATEXT}]+)*").fullmatch
 _ASCII_TEXT = re.compile(r"[!-~]+(?: +[!-~]+)*").fullmatch
@@ -62,9 +62,9 @@ def unstructured_header(name: str, text: str) -> bytes:
         if len(name) + 2 + len(text) <= LINE_MAX:
             return f"{name}: {text}\r\n".encode()
         words = _FOLDABLE.findall(text)
-        if max(map(len, words)) < LINE_MAX:
+        if max(map(len, words)) <= LINE_MAX - len(name) - 2:
             return _fold(f"{name}:", [" " + words[0], *words[1:]])
-    return _fold(f"{name}:", [" " + word for word in _encoded_words(text)])
+    return _fold(f"{name}:", [" " + word for word in _encoded_words(text, name)])
 
 
 def to_header(recipient: str, display_name: str | None) -> bytes:
@@ -76,7 +76,7 @@ def to_header(recipient: str, display_name: str | None) -> bytes:
 
 def mailbox_header(name: str, address: WireAddress, display_name: str | None) -> bytes:
     """`Name: display name <address>` with CRLF."""
-    phrase = _phrase(header_text(display_name)) if display_name else []
+    phrase = _phrase(header_text(display_name), name) if display_name else []
     if not phrase:
         return f"{name}: {address.address}\r\n".encode()
     return _fold(f"{name}:", [*(" " + word for word in phrase), f" <{address.address}>"])
@@ -90,27 +90,28 @@ def plain_header(name: str, value: str) -> bytes:
     return f"{name}: {value}\r\n".encode()
 
 
-def _phrase(text: str) -> list[str]:
+def _phrase(text: str, name: str) -> list[str]:
     """A display name as words of a phrase: atoms, one quoted string, or encoded words (RFC 5322, 3.2.5)."""
     if _ASCII_TEXT(text) and "=?" not in text and len(text) <= 60:
         if _ATOMS(text):
             return text.split(" ")
         return ['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"']
-    return _encoded_words(text[:200]) if text else []
+    return _encoded_words(text[:200].rstrip(" "), name) if text else []
 
 
-def _encoded_words(text: str) -> list[str]:
-    """`text` as RFC 2047 words, none of which splits a character; Q where it is shorter than base64.
+def _encoded_words(text: str, name: str) -> list[str]:
+    """`text` as RFC 2047 words, none of which splits a character, each of which fits on a line with the header's name.
+    Q for text that is mostly ASCII, since people can read it, base64 for other text.
 
     Q escapes all that RFC 2047, 5 (3) forbids in phrases, so the words serve there as well as in a subject.
     """
     letters = ["_" if c == " " else c if _Q_SAFE(c) else _q_escaped(c) for c in text]
-    if sum(map(len, letters)) <= len(text.encode("utf-8")) * 4 / 3:
-        return [f"=?utf-8?q?{chunk}?=" for chunk in _chunks(letters, _WORD_ROOM)]
-    # 45 bytes of UTF-8 are 60 characters of base64.
+    room = min(WORD_MAX, LINE_MAX - len(name) - 2) - len("=?utf-8?q??=")
+    if sum(map(len, letters)) <= len(text.encode("utf-8")) * 2:
+        return [f"=?utf-8?q?{chunk}?=" for chunk in _chunks(letters, room)]
     return [
         f"=?utf-8?b?{binascii.b2a_base64(chunk.encode('utf-8'), newline=False).decode()}?="
-        for chunk in _chunks(list(text), 45)
+        for chunk in _chunks(list(text), room // 4 * 3)
     ]
 
 

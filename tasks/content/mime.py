@@ -6,7 +6,7 @@ the id and the values. Bodies with logic ({% if %}, filters) are rendered by min
 with the same result to the byte after decoding.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from email.utils import format_datetime
 from uuid import UUID
@@ -22,10 +22,7 @@ from tasks.content.headers import (
 )
 from tasks.content.merge_tags import parse_source
 from tasks.content.rendering import Renderer, Scalar
-from tasks.content.splice import Slot, cut, encode_body, encode_html_value, encode_text_value
-
-#: A piece is bytes, a slot for a value, or what makes the bytes from all values.
-Piece = bytes | Slot | Callable[[Mapping[str, Scalar]], bytes]
+from tasks.content.splice import Encoder, Maker, Piece, Slot, cut
 
 
 class PreparedEmail:
@@ -45,8 +42,8 @@ class PreparedEmail:
         pieces += self._subject(frozen.subject)
         pieces += self._bodies(frozen)
         self._pieces: list[bytes] = []
-        self._slots: list[tuple[int, str, bytes, Callable[[Scalar], bytes]]] = []
-        self._makers: list[tuple[int, Callable[[Mapping[str, Scalar]], bytes]]] = []
+        self._slots: list[tuple[int, str, bytes, Encoder]] = []
+        self._makers: list[tuple[int, Maker]] = []
         # The first three places are the recipient's own header lines.
         for piece in [b"", b"", b"", *_joined(pieces)]:
             index = len(self._pieces)
@@ -97,7 +94,7 @@ class PreparedEmail:
     def _subject(self, subject: str) -> list[Piece]:
         source = parse_source(subject)
         renderer = Renderer(source, is_html=False, common=self._variables)
-        if not source.keys and source.parts is not None:
+        if not source.keys:
             return [unstructured_header("Subject", renderer.render({}))]
         return [lambda values: unstructured_header("Subject", renderer.render(values))]
 
@@ -118,17 +115,13 @@ class PreparedEmail:
         return [*pieces, b"--%b--\r\n" % boundary]
 
     def _body(self, kind: str, text: str) -> list[Piece]:
-        source = parse_source(text.rstrip("\n") + "\n")
-        is_html = kind == "html"
-        if source.parts is not None:
-            return [*cut(source.parts, self._variables, encode_html_value if is_html else encode_text_value)]
-        renderer = Renderer(source, is_html=is_html, common=self._variables)
-
-        def make(values: Mapping[str, Scalar]) -> bytes:
-            rendered = renderer.render(values)
-            return encode_body(rendered if rendered.endswith("\n") else rendered + "\n")
-
-        return [make]
+        """The body with one line end at its end."""
+        parts = list(parse_source(text.rstrip("\n")).parts)
+        if parts and isinstance(parts[-1], str):
+            parts[-1] += "\n"
+        else:
+            parts.append("\n")
+        return cut(parts, self._variables, is_html=kind == "html")
 
 
 def _same_headers(frozen: FrozenEmail, sender: WireAddress, extra: Sequence[tuple[str, str]]) -> bytes:

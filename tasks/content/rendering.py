@@ -8,14 +8,15 @@ functions of this module, and a test holds the two to the same result.
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minijinja import Environment, TemplateError
+from minijinja import TemplateError
 
 from models.errors import InvalidInput
-from tasks.content.merge_tags import LIMITS, Source, Tag, clean_text, new_environment
+from tasks.content.engine import new_environment
+from tasks.content.merge_tags import LIMITS, Logic, Source, Tag, clean_text
 
 Scalar = str | int | float | bool | None
 Values = Mapping[str, Scalar]
@@ -25,14 +26,15 @@ _HEADER_BREAKS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def text_of(value: Scalar) -> str:
-    """A value as text, cleaned. Numbers as JSON writes them, `true` and `false`, None as nothing."""
+    """A value as text, cleaned: `true` and `false`, 2.5 and 30 (also for 30.0), None as nothing."""
     if isinstance(value, str):
         return clean_text(value)
     if value is None:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value)
+    # minijinja hands 30.0 back as 30, so that is how it reads everywhere.
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
 def html_of(value: Scalar) -> str:
@@ -99,47 +101,55 @@ def missing_required(variables: Sequence[Variable], values: Values) -> list[str]
     ]
 
 
-class Renderer:
-    """One parsed source, ready to be rendered for many. `escape` is how a value is written: text_of or html_of."""
+class LogicRenderer:
+    """One piece of logic, compiled. `write` is text_of or html_of; `common` holds the values of those without one."""
 
-    def __init__(self, source: Source, *, is_html: bool, common: Values) -> None:
-        self._parts = source.parts
-        self._names = [(key, f"v{index}") for index, key in enumerate(source.keys)]
-        self._common = {key: value for key, value in common.items() if not is_missing(value)}
-        self._write = html_of if is_html else text_of
-        self._environment: Environment | None = None
-        if source.parts is None:
-            self._environment = new_environment(self._write)
-            self._environment.add_template("source", source.template)
+    def __init__(self, logic: Logic, write: Callable[[Scalar], str], common: Values) -> None:
+        self._keys = [(key, name, _engine_value(common.get(key))) for key, name in logic.keys]
+        self._environment = new_environment(write)
+        self._environment.add_template("logic", logic.template)
 
     def render(self, values: Values) -> str:
-        """The source with these values. Raises InvalidInput on `variables` if a value cannot be used."""
-        if self._environment is not None:
-            return self._render_logic(self._environment, values)
-        write = self._write
-        assert self._parts is not None
-        return "".join(part if isinstance(part, str) else write(self._value(part, values)) for part in self._parts)
-
-    def _value(self, tag: Tag, values: Values) -> Scalar:
-        value = values.get(tag.key)
-        if is_missing(value):
-            value = self._common.get(tag.key, tag.default)
-        return value
-
-    def _render_logic(self, environment: Environment, values: Values) -> str:
+        """The text for these values. Raises InvalidInput on `variables` if they cannot be used."""
         context = {}
-        for key, name in self._names:
-            value = values.get(key)
-            if is_missing(value):
-                value = self._common.get(key)
+        for key, name, common in self._keys:
+            value = _engine_value(values.get(key))
+            if value is None:
+                value = common
             if value is not None:
-                context[name] = clean_text(value) if isinstance(value, str) else _engine_number(value)
+                context[name] = value
         try:
-            return environment.render_template("source", **context)
+            return self._environment.render_template("logic", **context)
         except TemplateError as error:
             raise InvalidInput({"variables": [f"The content cannot be rendered: {error.message}"]}) from error
 
 
-def _engine_number(value: int | float) -> int | float | str:
+class Renderer:
+    """One source, compiled for many renderings. Belongs to one thread."""
+
+    def __init__(self, source: Source, *, is_html: bool, common: Values) -> None:
+        self._write = html_of if is_html else text_of
+        self._common = {key: value for key, value in common.items() if not is_missing(value)}
+        self._parts = [
+            LogicRenderer(part, self._write, self._common) if isinstance(part, Logic) else part for part in source.parts
+        ]
+
+    def render(self, values: Values) -> str:
+        """The source with these values. Raises InvalidInput on `variables` if they cannot be used."""
+        return "".join([self._render_part(part, values) for part in self._parts])
+
+    def _render_part(self, part: str | Tag | LogicRenderer, values: Values) -> str:
+        if isinstance(part, str):
+            return part
+        if isinstance(part, LogicRenderer):
+            return part.render(values)
+        value = values.get(part.key)
+        return self._write(self._common.get(part.key, part.default) if is_missing(value) else value)
+
+
+def _engine_value(value: Scalar) -> Scalar:
+    """A value as minijinja may have it; None if it is missing."""
+    if isinstance(value, str):
+        return clean_text(value) or None
     # minijinja turns whole numbers beyond 64 or 128 bits into floats: 10**40 would read 1e+40.
-    return value if isinstance(value, float) or -(2**63) <= value < 2**63 else str(value)
+    return value if value is None or -(2**53) < value < 2**53 else text_of(value)

@@ -14,10 +14,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tasks.content.merge_tags import Tag
-from tasks.content.rendering import Scalar, Values, html_of, text_of
+from tasks.content.merge_tags import Logic, Part, Tag
+from tasks.content.rendering import LogicRenderer, Scalar, Values, html_of, is_missing, text_of
 
 Encoder = Callable[[Scalar], bytes]
+Maker = Callable[[Values], bytes]
 
 SOFT_BREAK = b"=\r\n"
 
@@ -35,9 +36,7 @@ class Slot:
     encode: Encoder
 
 
-def encode_body(text: str) -> bytes:
-    r"""A whole text as quoted-printable with CRLF. `text` has \n line ends and ends with one."""
-    return binascii.b2a_qp(text.encode("utf-8"), istext=True).replace(b"\n", b"\r\n")
+Piece = bytes | Slot | Maker
 
 
 def encode_piece(text: str) -> bytes:
@@ -61,14 +60,23 @@ def encode_html_value(value: Scalar) -> bytes:
     return encode_piece(html_of(value))
 
 
-def cut(parts: Sequence[str | Tag], common: Values, encode: Encoder) -> list[bytes | Slot]:
-    """A parsed body as encoded pieces and slots. The last part must be a text that ends with a line end.
+def cut(parts: Sequence[Part], common: Values, *, is_html: bool) -> list[Piece]:
+    """A parsed body as encoded pieces, slots, and makers for its logic.
 
-    `common` holds the values of those who have none of their own; `encode` writes a value.
+    `common` holds the values of those who have none of their own.
     """
-    return [
-        Slot(part.key, encode(common.get(part.key, part.default)), encode)
-        if isinstance(part, Tag)
-        else encode_piece(part)
-        for part in parts
-    ]
+    encode, write = (encode_html_value, html_of) if is_html else (encode_text_value, text_of)
+    pieces: list[Piece] = []
+    for part in parts:
+        if isinstance(part, Tag):
+            value = common.get(part.key)
+            pieces.append(Slot(part.key, encode(part.default if is_missing(value) else value), encode))
+        elif isinstance(part, Logic):
+            pieces.append(_maker(LogicRenderer(part, write, common)))
+        else:
+            pieces.append(encode_piece(part))
+    return pieces
+
+
+def _maker(logic: LogicRenderer) -> Maker:
+    return lambda values: encode_piece(logic.render(values))
