@@ -42,9 +42,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
     api_workers: int = Field(2, ge=1, le=64, description="Worker processes of the API.")
-    api_threads: int = Field(
-        8, ge=1, le=256, description="Threads, and database connections, of one API worker."
-    )
+    api_threads: int = Field(8, ge=1, le=256, description="Threads, and database connections, of one API worker.")
     public_url: str | None = Field(
         None, description="Address under which clients reach the API; left out, http://host:port."
     )
@@ -56,12 +54,11 @@ class Settings(BaseSettings):
         None, description="API of a Prefect server that is there already; left out, the one `up` starts."
     )
     prefect_database_url: str | None = Field(
-        None, description="Database of the Prefect server (postgresql+asyncpg://…); left out, its own SQLite in the data folder."
+        None,
+        description="Database of the Prefect server (postgresql+asyncpg://…); left out, its own SQLite in the data folder.",
     )
     work_pool: str = Field("exosend", description="Prefect work pool that the flows run in.")
-    worker_limit: int = Field(
-        6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 200 MB."
-    )
+    worker_limit: int = Field(6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 200 MB.")
 
     smtp_url: str | None = Field(
         None,
@@ -70,9 +67,7 @@ class Settings(BaseSettings):
     )
 
     drainers: int = Field(2, ge=1, le=64, description="Most flow runs that send one campaign together.")
-    lease_seconds: float = Field(
-        15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing."
-    )
+    lease_seconds: float = Field(15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing.")
     chunk_size: int = Field(5000, ge=1, le=100_000, description="Messages in one chunk.")
     retry_attempts: int = Field(5, ge=1, le=20, description="Tries of a message that the provider defers.")
     retry_base_seconds: float = Field(

@@ -24,9 +24,7 @@ class CampaignStatus(StrEnum):
 
 
 CAMPAIGN_MOVES: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
-    CampaignStatus.DRAFT: frozenset(
-        {CampaignStatus.SENDING, CampaignStatus.SCHEDULED, CampaignStatus.CANCELLED}
-    ),
+    CampaignStatus.DRAFT: frozenset({CampaignStatus.SENDING, CampaignStatus.SCHEDULED, CampaignStatus.CANCELLED}),
     CampaignStatus.SCHEDULED: frozenset(
         {CampaignStatus.SENDING, CampaignStatus.CANCELLED, CampaignStatus.DRAFT, CampaignStatus.FAILED}
     ),
@@ -89,9 +87,7 @@ class MessageState(StrEnum):
     """What became of a message so far."""
 
     PLANNED = "planned"
-    DEFERRED = (
-        "deferred"  # the provider asked for another try; `retry_at` of its entry in `deferrals` says when
-    )
+    DEFERRED = "deferred"  # the provider asked for another try; `retry_at` of its entry in `deferrals` says when
     UNCERTAIN = "uncertain"  # handed over, no answer known
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
@@ -129,8 +125,7 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
         {MessageState.PLANNED, MessageState.FAILED, MessageState.SUPPRESSED, MessageState.CANCELLED}
     ),
     # A late true answer is always welcome; `planned` is the policy "resend".
-    MessageState.UNCERTAIN: frozenset({MessageState.ACCEPTED, MessageState.FAILED, MessageState.PLANNED})
-    | _REPORTED,
+    MessageState.UNCERTAIN: frozenset({MessageState.ACCEPTED, MessageState.FAILED, MessageState.PLANNED}) | _REPORTED,
     MessageState.ACCEPTED: _REPORTED,
     MessageState.DELIVERED: _REPORTED - {MessageState.DELIVERED},
     MessageState.OPENED: frozenset({MessageState.CLICKED, MessageState.BOUNCED, MessageState.COMPLAINED}),

@@ -8,6 +8,7 @@ from psycopg import sql
 from sqlalchemy.orm import Session
 
 from models.rules.ids import made_on
+from models.session import driver
 from models.store.frames import read_frame, write_frame
 
 _SOURCES = {"contact_id": sql.SQL("c.id"), "custom_fields": sql.SQL("c.custom_fields")}
@@ -31,7 +32,13 @@ def read_members(
     else:
         query = sql.SQL("SELECT {} FROM contacts c WHERE c.organization_id = %s").format(selected)
         parameters = [organization_id]
-    return read_frame(session, query, parameters, dict.fromkeys(columns, pl.String))
+    # Right after an import the planner knows nothing of the new rows and takes a nested loop: 11 s for 20,000
+    # members instead of 0.1 s. All members are read, so a hash join is always right.
+    connection = driver(session)
+    connection.execute("SET LOCAL enable_nestloop = off")
+    frame = read_frame(session, query, parameters, dict.fromkeys(columns, pl.String))
+    connection.execute("SET LOCAL enable_nestloop = on")
+    return frame
 
 
 def read_suppressed(session: Session, organization_id: UUID, channel: str) -> pl.DataFrame:

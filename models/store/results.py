@@ -6,9 +6,9 @@ import polars as pl
 from psycopg import sql
 from sqlalchemy.orm import Session
 
-from models.store.frames import read_frame
+from models.store.frames import ColumnTypes, read_frame
 
-RECIPIENTS = {
+RECIPIENTS: ColumnTypes = {
     "run_id": pl.String,
     "message_id": pl.String,
     "contact_id": pl.String,

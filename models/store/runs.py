@@ -192,19 +192,6 @@ def release_hold(session: Session, run: Run) -> None:
         )
 
 
-def queued_runs(session: Session, *, older_than_seconds: float, limit: int = 100) -> Sequence[Run]:
-    """Runs whose flow should have been started by now: the outbox. For the engine, over all organizations."""
-    return (
-        session.execute(
-            select(Run)
-            .where(
-                Run.state == RunState.QUEUED.value,
-                Run.queued_at
-                < func.now() - text("make_interval(secs => :seconds)").bindparams(seconds=older_than_seconds),
-            )
-            .order_by(Run.queued_at)
-            .limit(limit)
-        )
-        .scalars()
-        .all()
-    )
+def say_alive(session: Session, run_id: UUID) -> None:
+    """The run's flow lives."""
+    session.execute(update(Run).where(Run.id == run_id).values(alive_at=func.now()))

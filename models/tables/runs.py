@@ -25,7 +25,7 @@ class Run(Base):
         Index(
             "ix_runs_open",
             "state",
-            "queued_at",
+            "alive_at",
             postgresql_where=sql_text("state NOT IN ('completed', 'cancelled', 'failed')"),
         ),
         # One campaign, one open run: of two starts one wins, whatever started them.
@@ -59,7 +59,7 @@ class Run(Base):
     failure_reason: Mapped[str | None]
     results_blob_id: Mapped[UUID | None]
     created_at: Mapped[CreatedAt]
-    queued_at: Mapped[CreatedAt]
+    alive_at: Mapped[CreatedAt]  # queued, or the last sign of its flow before there were chunks
     planned_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
 

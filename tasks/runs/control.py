@@ -30,7 +30,7 @@ def resume_campaign(session: Session, organization_id: UUID, campaign_id: UUID) 
     campaign = move_campaign(session, organization_id, campaign_id, CampaignStatus.SENDING)
     assert campaign.run_id is not None
     run = read_run(session, organization_id, campaign.run_id)
-    move_run(session, organization_id, run.id, RunState.QUEUED, epoch=run.epoch + 1, queued_at=func.now())
+    move_run(session, organization_id, run.id, RunState.QUEUED, epoch=run.epoch + 1, alive_at=func.now())
     session.refresh(run)
     return campaign, run
 

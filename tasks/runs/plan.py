@@ -16,7 +16,7 @@ from models.rules.segment import parse_segment
 from models.session import Database
 from models.settings import Settings
 from models.store.audience import read_members, read_suppressed, write_plan
-from models.store.campaign_states import find_campaign, move_campaign
+from models.store.campaign_states import find_campaign, lock_campaign, move_campaign
 from models.store.contents import read_content
 from models.store.ledger import email_price, post
 from models.store.runs import find_run, lock_planning, lock_run, move_run, release_hold
@@ -63,6 +63,8 @@ def plan_campaign(database: Database, run_id: UUID, settings: Settings) -> Plann
 def fail_run(database: Database, run: Run, code: str, reason: str) -> None:
     """End a run that planned nothing: release its hold and fail its campaign with the reason."""
     with database.transaction(None) as session:
+        if run.campaign_id is not None:
+            lock_campaign(session, run.organization_id, run.campaign_id)  # campaign before run, as everywhere
         run = lock_run(session, run.organization_id, run.id)
         if run.planned_at is not None:
             return

@@ -98,6 +98,10 @@ class Drainer:
             self.tally.chunks += 1
         return self.tally
 
+    def close(self) -> None:
+        """Wait for what the journal still writes, and end its thread."""
+        self._executor.shutdown(wait=True)
+
     def _claim(self) -> Lease | None:
         with self.journal.database.transaction(None) as session:
             lease = chunks.claim_chunk(

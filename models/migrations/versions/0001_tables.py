@@ -589,7 +589,7 @@ def upgrade() -> None:
         sa.Column("failure_reason", sa.Text(), nullable=True),
         sa.Column("results_blob_id", sa.UUID(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column("queued_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("alive_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("planned_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("kind IN ('campaign', 'import')", name=op.f("ck_runs_kind")),
@@ -605,7 +605,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_runs_open",
         "runs",
-        ["state", "queued_at"],
+        ["state", "alive_at"],
         unique=False,
         postgresql_where=sa.text("state NOT IN ('completed', 'cancelled', 'failed')"),
     )

@@ -1,0 +1,190 @@
+"""The courier: the long-lived process that moves on what no flow does. `python -m deployments.courier`.
+
+It starts queued runs that the API could not start, fires scheduled campaigns, puts due second tries into chunks,
+sends the chunks of dead senders (in child processes), closes runs, and writes the results that are missing. Any
+number of couriers may run: whatever one does is a conditional UPDATE, or idempotent.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from api.starter import start_flow
+from deployments.courier_children import Children
+from models.errors import ExoSendError
+from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, start_key
+from models.rules.lifecycle import CampaignStatus, RunKind
+from models.session import Database, Role
+from models.settings import Settings, load_settings
+from models.store import heartbeats, loose_ends
+from models.store.campaign_states import due_campaigns, minutes_late, move_campaign
+from models.store.chunks import requeue_due
+from models.store.runs import record_flow
+from models.tables import Campaign, Run
+from tasks.runs.accept import accept_campaign
+from tasks.runs.close import close_run
+from tasks.runs.results import store_results
+
+log = logging.getLogger("courier")
+
+_TICK_SECONDS = 0.25
+_BEAT_SECONDS = 2.0
+_START_AFTER_SECONDS = 2.0  # the API starts its flows itself; what is queued for longer it could not
+_STUCK_AFTER_SECONDS = 90.0  # a flow run starts in 4–12 s, in a queue of them later
+_IDLE_SECONDS = 30.0  # a flow that has planned begins to send within a second
+_LATE_MINUTES = 60.0
+
+
+class Courier:
+    """Looks for loose ends and ties them. `tick` does one round."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._database = Database(settings, Role.ENGINE, application_name="exosend-courier")
+        self._name = f"courier@{socket.gethostname()}:{os.getpid()}"
+        self._children = Children()
+        self._beat_at = 0.0
+
+    def tick(self) -> None:
+        """One round. A failure of one duty is logged and does not keep the others from being done."""
+        duties: list[Callable[[], None]] = [
+            self._beat,
+            self._fire_scheduled,
+            self._start_queued,
+            self._retry_deferred,
+            self._adopt_orphans,
+            self._close,
+            self._write_results,
+        ]
+        for duty in duties:
+            try:
+                duty()
+            except (OperationalError, InterfaceError) as error:
+                log.warning("Postgres is away: %s", str(error).splitlines()[0])
+                return
+            except Exception:
+                log.exception("%s failed; it is tried again.", duty.__name__)
+
+    def stop(self) -> None:
+        """End the children, which give back what they have, and say goodbye."""
+        self._children.end()
+        try:
+            with self._database.transaction(None) as session:
+                heartbeats.stop_beating(session, self._name)
+        except (OperationalError, InterfaceError):
+            log.info("Postgres is gone already.")
+        self._database.close()
+
+    def _beat(self) -> None:
+        if time.monotonic() - self._beat_at < _BEAT_SECONDS:
+            return
+        self._beat_at = time.monotonic()
+        with self._database.transaction(None) as session:
+            heartbeats.beat(session, self._name, "courier", {"children": len(self._children)})
+
+    def _fire_scheduled(self) -> None:
+        with self._database.transaction(None) as session:
+            due = due_campaigns(session)
+        for campaign in due:
+            self._fire(campaign)
+
+    def _fire(self, campaign: Campaign) -> None:
+        try:
+            with self._database.transaction(None) as session:
+                if minutes_late(session, campaign) > _LATE_MINUTES:
+                    self._fail(campaign, "missed_schedule: nobody could send it within an hour of its time.")
+                    return
+                accept_campaign(
+                    session,
+                    campaign.organization_id,
+                    campaign.id,
+                    settings=self._settings,
+                    started_by="schedule",
+                )
+        except ExoSendError as error:
+            log.warning("Campaign %s cannot be sent at its hour: %s", campaign.id, error)
+            self._fail(campaign, str(error))
+
+    def _fail(self, campaign: Campaign, reason: str) -> None:
+        with self._database.transaction(None) as session:
+            move_campaign(session, campaign.organization_id, campaign.id, CampaignStatus.FAILED, failure_reason=reason)
+
+    def _start_queued(self) -> None:
+        with self._database.transaction(None) as session:
+            for run_id in loose_ends.requeue_stuck(session, silent_for_seconds=_STUCK_AFTER_SECONDS):
+                log.warning("Run %s gave no sign of life; it is started again.", run_id)
+            waiting = loose_ends.runs_to_start(session, queued_for_seconds=_START_AFTER_SECONDS)
+        for run in waiting:
+            self._start(run)
+
+    def _start(self, run: Run) -> None:
+        kind = RunKind(run.kind)
+        parameters: ImportContacts | SendCampaign
+        if kind is RunKind.IMPORT:
+            parameters = ImportContacts(import_id=run.id)
+        else:
+            assert run.campaign_id is not None
+            parameters = SendCampaign(campaign_id=run.campaign_id, run_id=run.id, epoch=run.epoch)
+        flow_run_id = start_flow(
+            self._settings, DEPLOYMENTS[kind], parameters, idempotency_key=start_key(run.id, run.epoch)
+        )
+        if flow_run_id is None:
+            return
+        with self._database.transaction(None) as session:
+            record_flow(session, run.organization_id, run.id, flow_run_id, run.epoch)
+        log.info("Started %s for run %s.", DEPLOYMENTS[kind], run.id)
+
+    def _retry_deferred(self) -> None:
+        with self._database.transaction(None) as session:
+            due = loose_ends.runs_with_due_deferrals(session)
+        for run_id in due:
+            with self._database.transaction(None) as session:
+                moved = requeue_due(session, run_id, limit=self._settings.chunk_size)
+            log.info("Run %s: %s messages are tried again.", run_id, moved)
+
+    def _adopt_orphans(self) -> None:
+        with self._database.transaction(None) as session:
+            orphans = loose_ends.orphaned_runs(session, idle_seconds=_IDLE_SECONDS)
+        for orphan in orphans:
+            if self._children.start(orphan.run_id, orphan.epoch):
+                log.warning("Run %s has chunks without a sender; they are sent from here.", orphan.run_id)
+
+    def _close(self) -> None:
+        with self._database.transaction(None) as session:
+            ready = loose_ends.runs_to_close(session)
+        for run_id in ready:
+            closed = close_run(self._database, run_id)
+            if closed is not None:
+                log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
+
+    def _write_results(self) -> None:
+        with self._database.transaction(None) as session:
+            missing = loose_ends.runs_without_results(session)
+        for run_id in missing:
+            store_results(self._database, run_id)
+
+
+def main() -> None:
+    """Run until SIGTERM or SIGINT."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    courier = Courier(load_settings())
+    log.info("The courier is on its way.")
+    try:
+        while not stop.wait(_TICK_SECONDS):
+            courier.tick()
+    finally:
+        courier.stop()
+
+
+if __name__ == "__main__":
+    main()

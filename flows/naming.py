@@ -1,0 +1,41 @@
+"""Names of flow runs: organization and campaign, so that a list of runs can be read."""
+
+from uuid import UUID
+
+from prefect.runtime import flow_run
+
+from models.errors import NotFound
+from models.store.campaign_states import find_campaign
+from models.store.organizations import read_organization
+from models.store.runs import find_run
+from tasks.steps.engine import flow_database
+
+
+def name_by_campaign() -> str:
+    """The name of a run of send-campaign: `Acme · January Newsletter`, and `#2` when it was resumed."""
+    parameters = flow_run.parameters
+    epoch = parameters.get("epoch") or 1
+    try:
+        with flow_database().transaction(None) as session:
+            campaign = find_campaign(session, UUID(str(parameters["campaign_id"])))
+            organization = read_organization(session, campaign.organization_id)
+    except NotFound:
+        return f"unknown campaign {parameters['campaign_id']}"
+    return f"{organization.name} · {campaign.name}" + (f" #{epoch}" if epoch > 1 else "")
+
+
+def name_by_run() -> str:
+    """The name of a run of drain-run: what it helps with."""
+    with flow_database().transaction(None) as session:
+        run = find_run(session, UUID(str(flow_run.parameters["run_id"])))
+        organization = read_organization(session, run.organization_id)
+        campaign = find_campaign(session, run.campaign_id) if run.campaign_id else None
+    return f"{organization.name} · {campaign.name if campaign else run.kind} · sender"
+
+
+def name_by_import() -> str:
+    """The name of a run of import-contacts: whose contacts."""
+    with flow_database().transaction(None) as session:
+        run = find_run(session, UUID(str(flow_run.parameters["import_id"])))
+        organization = read_organization(session, run.organization_id)
+    return f"{organization.name} · contacts"

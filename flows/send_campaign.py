@@ -1,0 +1,80 @@
+"""Send a campaign: accept, plan, send, close."""
+
+from typing import Annotated
+from uuid import UUID
+
+from prefect import flow, get_run_logger
+from prefect.deployments import run_deployment
+from prefect.client.schemas import State
+from prefect.states import Cancelled, Completed, Failed
+from pydantic import Field
+
+from flows.naming import name_by_campaign
+from models.errors import ExoSendError
+from models.pipelines import DRAIN_RUN, start_key
+from models.store.runs import find_run
+from tasks.audience.chunk import CHUNKS_PER_DRAINER
+from tasks.steps.campaign import accept, close, plan, send
+from tasks.steps.engine import flow_database, flow_settings
+
+
+@flow(name="send-campaign", flow_run_name=name_by_campaign, persist_result=False)
+def send_campaign(
+    campaign_id: Annotated[
+        UUID,
+        Field(title="Campaign", description="Id of the campaign to send: a draft, or one that is scheduled."),
+    ],
+    run_id: Annotated[
+        UUID | None,
+        Field(title="Run", description="Leave empty. Filled in when the API accepted the campaign already."),
+    ] = None,
+    epoch: Annotated[
+        int | None,
+        Field(title="Epoch", description="Leave empty. How often the run was started: an older start ends at once."),
+    ] = None,
+) -> State:
+    """Send an email campaign to its audience.
+
+    Start it here with the id of a draft, or schedule it: the audience is counted and its cost held, then every
+    recipient gets one message. What happened is under Artifacts: the funnel, the progress, the delivery stats.
+    """
+    try:
+        if run_id is None or epoch is None:
+            run_id, epoch = accept(campaign_id)
+        elif not _is_current(run_id, epoch):
+            return Completed(message="This start is out of date: the run was started again, or has ended.")
+        planned = plan(run_id)
+    except ExoSendError as error:
+        return Failed(message=str(error))
+    if planned is None:
+        close(run_id, epoch)
+        return Cancelled(message="The campaign was cancelled before it was planned.")
+    _start_helpers(run_id, epoch, planned.chunks)
+    state = "open"
+    while state == "open":
+        send(run_id, epoch)
+        state = close(run_id, epoch)
+    if state == "cancelled":
+        return Cancelled(message="The campaign was cancelled; what was unsent is refunded.")
+    return Completed(message=f"The campaign's run is {state}.")
+
+
+def _is_current(run_id: UUID, epoch: int) -> bool:
+    with flow_database().transaction(None) as session:
+        run = find_run(session, run_id)
+    return run.epoch == epoch and run.finished_at is None
+
+
+def _start_helpers(run_id: UUID, epoch: int, chunks: int) -> None:
+    """Further senders for a large run; any worker on any machine takes them. Without them this flow sends alone."""
+    helpers = min(flow_settings().drainers, chunks // CHUNKS_PER_DRAINER) - 1
+    for number in range(helpers):
+        run_deployment(
+            DRAIN_RUN,
+            parameters={"run_id": str(run_id), "epoch": epoch},
+            timeout=0,
+            as_subflow=False,
+            idempotency_key=f"{start_key(run_id, epoch)}:{number}",
+        )
+    if helpers > 0:
+        get_run_logger().info("Started %s more senders.", helpers)

@@ -1,0 +1,119 @@
+"""What the courier looks for: runs that nobody moves on. For the engine, over all organizations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy.orm import Session
+
+from models.rules.lifecycle import RunKind, RunState
+from models.tables import Run, RunFlow
+
+
+def runs_to_start(session: Session, *, queued_for_seconds: float, limit: int = 100) -> Sequence[Run]:
+    """Runs whose flow should have been started by now: the outbox. For the engine, over all organizations."""
+    return (
+        session.execute(
+            select(Run)
+            .where(
+                Run.state == RunState.QUEUED.value,
+                Run.alive_at < _seconds_ago(queued_for_seconds),
+                ~select(RunFlow.run_id).where(RunFlow.run_id == Run.id, RunFlow.epoch == Run.epoch).exists(),
+            )
+            .order_by(Run.alive_at)
+            .limit(limit)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def requeue_stuck(session: Session, *, silent_for_seconds: float) -> Sequence[UUID]:
+    """Queue runs again, one epoch later, whose flow gave no sign before there was anything to lease."""
+    rows = session.execute(
+        update(Run)
+        .where(
+            Run.state.in_([RunState.QUEUED.value, RunState.PLANNING.value]),
+            Run.alive_at < _seconds_ago(silent_for_seconds),
+        )
+        .values(state=RunState.QUEUED.value, epoch=Run.epoch + 1, alive_at=func.now())
+        .returning(Run.id)
+    )
+    return rows.scalars().all()
+
+
+def runs_to_close(session: Session, *, limit: int = 50) -> Sequence[UUID]:
+    """Runs with nothing left to send that nobody has ended yet."""
+    return session.execute(_TO_CLOSE, {"limit": limit}).scalars().all()
+
+
+@dataclass(frozen=True, slots=True)
+class Orphan:
+    """A sending run with chunks that nobody has."""
+
+    run_id: UUID
+    epoch: int
+
+
+def orphaned_runs(session: Session, *, idle_seconds: float, limit: int = 20) -> Sequence[Orphan]:
+    """Runs with a chunk whose lease ran out, or with free chunks and no sender at all for a while."""
+    rows = session.execute(_ORPHANED, {"idle": idle_seconds, "limit": limit})
+    return [Orphan(row.id, row.epoch) for row in rows]
+
+
+def runs_with_due_deferrals(session: Session, *, limit: int = 50) -> Sequence[UUID]:
+    """Sending runs with messages whose next try is due."""
+    return session.execute(_DUE, {"limit": limit}).scalars().all()
+
+
+def runs_without_results(session: Session, *, limit: int = 5) -> Sequence[UUID]:
+    """Campaign runs that ended without their results.parquet being written."""
+    return (
+        session.execute(
+            select(Run.id)
+            .where(
+                Run.finished_at.is_not(None),
+                Run.planned_at.is_not(None),
+                Run.results_blob_id.is_(None),
+                Run.kind == RunKind.CAMPAIGN.value,
+                Run.finished_at < _seconds_ago(10),
+                Run.finished_at > _seconds_ago(86_400),
+            )
+            .limit(limit)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def _seconds_ago(seconds: float) -> ColumnElement[datetime]:
+    return func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+_TO_CLOSE = text("""
+    SELECT r.id FROM runs r
+    WHERE r.state = 'closing' OR (
+        r.state = 'sending'
+        AND NOT EXISTS (SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state <> 'done')
+        AND NOT EXISTS (SELECT 1 FROM deferrals d WHERE d.run_id = r.id))
+    LIMIT :limit
+""")
+
+_ORPHANED = text("""
+    SELECT r.id, r.epoch FROM runs r
+    WHERE r.state = 'sending' AND (
+        EXISTS (SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'leased' AND c.lease_until < now())
+        OR (EXISTS (SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'ready')
+            AND r.alive_at < now() - make_interval(secs => :idle)
+            AND NOT EXISTS (
+                SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'leased' AND c.lease_until >= now())))
+    LIMIT :limit
+""")
+
+_DUE = text("""
+    SELECT r.id FROM runs r
+    WHERE r.state = 'sending' AND EXISTS (SELECT 1 FROM deferrals d WHERE d.run_id = r.id AND d.retry_at <= now())
+    LIMIT :limit
+""")

@@ -1,0 +1,113 @@
+"""The phases of a campaign as Prefect tasks. A task is a phase, never a message (a task run costs 5–60 ms)."""
+
+import threading
+import time
+from uuid import UUID
+
+from prefect import get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+
+from models.store.campaign_states import find_campaign
+from models.store.chunks import open_work
+from models.store.organizations import audit
+from models.store.runs import find_run, record_flow
+from models.tables import Run
+from tasks.runs.accept import accept_campaign
+from tasks.runs.alive import staying_alive
+from tasks.runs.close import Closed, close_run
+from tasks.runs.plan import Planned, plan_campaign
+from tasks.runs.results import store_results
+from tasks.sending.drain import Tally
+from tasks.sending.sender import send_run
+from tasks.steps.engine import flow_database, flow_settings
+from tasks.steps.reports import Progress, publish_funnel, publish_results
+
+_POLL_SECONDS = 0.5
+# Waiting longer for second tries would hold 200 MB of process: the courier sends them and closes the run.
+_WAIT_FOR_RETRY_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+
+
+@task(name="accept", cache_policy=NO_CACHE)
+def accept(campaign_id: UUID) -> tuple[UUID, int]:
+    """Accept a draft that was started from Prefect; returns run and epoch. Its errors say what is missing."""
+    database = flow_database()
+    with database.transaction(None) as session:
+        organization_id = find_campaign(session, campaign_id).organization_id
+        run = accept_campaign(session, organization_id, campaign_id, settings=flow_settings(), started_by="prefect")
+        audit(session, organization_id, actor="prefect", action="campaign.sent", subject=str(campaign_id))
+        return run.id, run.epoch
+
+
+@task(name="plan", cache_policy=NO_CACHE)
+def plan(run_id: UUID) -> Planned | None:
+    """Work out who gets what, and pay for it."""
+    database = flow_database()
+    with database.transaction(None) as session:
+        run = find_run(session, run_id)
+        if flow_run.id:
+            record_flow(session, run.organization_id, run_id, UUID(flow_run.id), run.epoch)
+    with staying_alive(database, run_id):
+        planned = plan_campaign(database, run_id, flow_settings())
+    if planned is not None and planned.funnel is not None:
+        publish_funnel(run, planned)
+    return planned
+
+
+@task(name="send", cache_policy=NO_CACHE)
+def send(run_id: UUID, epoch: int) -> Tally:
+    """Send what is free to be sent, showing progress; on SIGTERM or a cancel everything is recorded and given back."""
+    stop = threading.Event()
+    tally = Tally()
+    failure: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            send_run(flow_database(), flow_settings(), run_id, epoch, stop=stop.is_set, tally=tally)
+        except BaseException as error:
+            failure.append(error)
+
+    # A thread of its own: Prefect raises into the main one when the run is cancelled or its worker ends.
+    sender = threading.Thread(target=work, name="sender")
+    sender.start()
+    progress = Progress(flow_database(), run_id)
+    try:
+        while sender.is_alive():
+            sender.join(timeout=_POLL_SECONDS)
+            progress.show()
+    finally:
+        stop.set()
+        sender.join(timeout=_STOP_SECONDS)
+    progress.show(last=True)
+    if failure:
+        raise failure[0]
+    get_run_logger().info("This sender: %s", tally)
+    return tally
+
+
+@task(name="close", cache_policy=NO_CACHE)
+def close(run_id: UUID, epoch: int) -> str:
+    """Wait for the other senders, end the run, write its results; returns how it stands."""
+    database = flow_database()
+    while True:
+        closed = close_run(database, run_id)
+        with database.transaction(None) as session:
+            run = find_run(session, run_id)
+            left = open_work(session, run_id)
+        if closed is None and run.state in ("sending", "closing") and run.epoch == epoch:
+            if left.ready and run.state == "sending":
+                return "open"
+            if not (left.ready or left.leased) and (left.next_retry_seconds or 0) > _WAIT_FOR_RETRY_SECONDS:
+                get_run_logger().info("%s messages wait for another try; the courier sends them.", left.deferred)
+                return "deferred"
+            time.sleep(_POLL_SECONDS)
+            continue
+        return _finish(run, closed)
+
+
+def _finish(run: Run, closed: Closed | None) -> str:
+    if closed is not None and run.planned_at is not None:
+        store_results(flow_database(), run.id)
+        publish_results(flow_database(), run.id)
+    return run.state

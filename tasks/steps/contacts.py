@@ -1,0 +1,41 @@
+"""The import of a CSV as a Prefect task."""
+
+from uuid import UUID
+
+from prefect import get_run_logger, task
+from prefect.artifacts import create_table_artifact
+from prefect.cache_policies import NO_CACHE
+from prefect.runtime import flow_run
+
+from models.store.imports import ImportCounts
+from models.store.runs import find_run, record_flow
+from tasks.runs.alive import staying_alive
+from tasks.runs.importing import run_import
+from tasks.steps.engine import flow_database, flow_settings
+
+
+@task(name="import", cache_policy=NO_CACHE)
+def import_file(import_id: UUID) -> ImportCounts | None:
+    """Import the stored file, and show the numbers; None when it had been imported before."""
+    database = flow_database()
+    with database.transaction(None) as session:
+        run = find_run(session, import_id)
+        if flow_run.id:
+            record_flow(session, run.organization_id, import_id, UUID(flow_run.id), run.epoch)
+    with staying_alive(database, import_id):
+        counts = run_import(database, import_id, flow_settings())
+    if counts is None:
+        get_run_logger().info("The file had been imported before.")
+        return None
+    create_table_artifact(
+        key=f"import-{import_id}",
+        table=[
+            {"what": "rows in the file", "number": counts.rows},
+            {"what": "imported", "number": counts.imported},
+            {"what": "skipped (there already, or repeated in the file)", "number": counts.skipped},
+            {"what": "errors", "number": counts.errors},
+            {"what": "warnings", "number": counts.warnings},
+        ],
+        description="What came of the file",
+    )
+    return counts

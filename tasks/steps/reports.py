@@ -1,0 +1,104 @@
+"""What a run shows in Prefect's UI: the funnel, progress, delivery stats, a summary with links."""
+
+import time
+from uuid import UUID
+
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
+
+from models.session import Database
+from models.store.campaign_states import find_campaign
+from models.store.organizations import read_organization
+from models.store.runs import Totals, campaign_totals, find_run
+from models.tables import Run
+from tasks.runs.plan import Planned
+from tasks.steps.engine import flow_settings
+
+_SHOW_SECONDS = 5.0  # an artifact is a request to the server: one in five seconds, however fast the messages go
+
+
+def publish_funnel(run: Run, planned: Planned) -> None:
+    """The funnel as a table: from the rows of the audience to the recipients, with the reason for every drop."""
+    assert planned.funnel is not None
+    rows = [{"step": "Audience", "dropped": "", "left": planned.funnel.rows}]
+    rows += [
+        {"step": step.reason.replace("_", " "), "dropped": step.dropped, "left": step.left}
+        for step in planned.funnel.steps
+    ]
+    create_table_artifact(
+        key=f"funnel-{run.campaign_id}", table=rows, description="Who was in the audience, and who is written to"
+    )
+
+
+class Progress:
+    """The progress of a run over all its senders."""
+
+    def __init__(self, database: Database, run_id: UUID) -> None:
+        self._database = database
+        self._run_id = run_id
+        self._shown_at = time.monotonic()
+        self._artifact: UUID | None = None
+
+    def show(self, *, last: bool = False) -> None:
+        """Bring the artifact up to date, at most every five seconds; `last`: now."""
+        if not last and time.monotonic() - self._shown_at < _SHOW_SECONDS:
+            return
+        self._shown_at = time.monotonic()
+        run, totals = _totals(self._database, self._run_id)
+        done = 100.0 * (totals.recipients - totals.pending) / totals.recipients if totals.recipients else 100.0
+        description = f"{totals.sent} of {totals.recipients} accepted"
+        if self._artifact is None:
+            created = create_progress_artifact(done, key=f"progress-{run.campaign_id}", description=description)
+            self._artifact = created if isinstance(created, UUID) else None
+        else:
+            update_progress_artifact(self._artifact, done, description=description)
+
+
+def publish_results(database: Database, run_id: UUID) -> None:
+    """Delivery stats as a table, and a summary for people."""
+    run, totals = _totals(database, run_id)
+    with database.transaction(None) as session:
+        organization = read_organization(session, run.organization_id)
+        campaign = find_campaign(session, run.campaign_id) if run.campaign_id else None
+    stats = {
+        "recipients": totals.recipients,
+        "accepted": totals.sent,
+        "failed": totals.failed,
+        "suppressed at the hand-over": totals.suppressed,
+        "cancelled": totals.cancelled,
+        "uncertain": totals.uncertain,
+        "delivered": totals.delivered,
+        "opened": totals.opened,
+        "clicked": totals.clicked,
+        "bounced": totals.bounced,
+        "complained": totals.complained,
+    }
+    create_table_artifact(
+        key=f"delivery-{run.campaign_id}",
+        table=[{"what": name, "messages": count} for name, count in stats.items()],
+        description="What became of the messages",
+    )
+    seconds = (run.finished_at - run.planned_at).total_seconds() if run.finished_at and run.planned_at else 0.0
+    name = campaign.name if campaign else str(run_id)
+    lines = [
+        f"# {name}",
+        f"{organization.name} · {run.state}",
+        "",
+        f"- **{totals.sent:,}** of {totals.recipients:,} accepted in {seconds:.1f} s after the plan",
+        f"- charged {run.charged} {organization.currency}, refunded {run.refunded}",
+        f"- results: `exosend results {run_id} --out results.parquet`, or schema `results` in the database",
+        f"- campaign: {flow_settings().api_url}/api/v1/campaigns/{run.campaign_id}",
+    ]
+    if totals.uncertain:
+        lines.insert(4, f"- **{totals.uncertain}** uncertain: handed over, but no answer is known")
+    create_markdown_artifact("\n".join(lines), key=f"summary-{run.campaign_id}", description="Summary")
+
+
+def _totals(database: Database, run_id: UUID) -> tuple[Run, Totals]:
+    with database.transaction(None) as session:
+        run = find_run(session, run_id)
+        return run, campaign_totals(session, run.organization_id, [run_id])[run_id]
