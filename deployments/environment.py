@@ -62,11 +62,6 @@ def prefect_client_environment(settings: Settings) -> dict[str, str]:
     }
 
 
-def prefect_setup_environment(settings: Settings) -> dict[str, str]:
-    """The program that creates the work pool and the deployments: it imports the flows, and opens no database."""
-    return prefect_client_environment(settings)
-
-
 def prefect_server_environment(settings: Settings) -> dict[str, str]:
     """The Prefect server: on loopback, tells nobody about itself, and forgets in time."""
     origins = ",".join(f"http://{host}:{settings.prefect_port}" for host in ("127.0.0.1", "localhost"))

@@ -14,6 +14,7 @@ from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 
+from deployments.prefect_api import remember_applied
 from models.settings import Settings, load_settings
 
 _SERVER_SECONDS = 120.0  # its first start migrates its own database
@@ -43,10 +44,15 @@ async def ensure_work_pool(settings: Settings) -> None:
 
 def main() -> None:
     """The pool first, since a deployment names it."""
-    asyncio.run(ensure_work_pool(load_settings()))
-    print("work pool is there", flush=True)  # noqa: T201 - this is a log file
+    settings = load_settings()
+    asyncio.run(ensure_work_pool(settings))
     sys.argv = ["prefect", "--no-prompt", "deploy", "--all"]
-    prefect_command_line()
+    try:
+        prefect_command_line()
+    except SystemExit as end:
+        if end.code:
+            raise
+    remember_applied(settings)
 
 
 if __name__ == "__main__":

@@ -41,14 +41,9 @@ def courier(settings: Settings) -> Service:
 
 def worker(settings: Settings) -> Service:
     """The Prefect worker. Its flow runs are told to stop as well, and get time to give back their chunks."""
-    command = [
-        *(_PYTHON, "-m", "prefect", "worker", "start", "--pool", settings.work_pool, "--type", "process"),
-        *("--limit", str(settings.worker_limit), "--install-policy", "never"),
-        "--no-create-pool-if-not-found",
-    ]
     return Service(
         "worker",
-        command,
+        [_PYTHON, "-m", "deployments.prefect_worker"],
         worker_environment(settings),
         stop_order=3,
         stop_seconds=15,

@@ -9,9 +9,10 @@ import time
 import httpx2
 
 from deployments import postgres, services
-from deployments.environment import prefect_setup_environment
+from deployments.environment import prefect_client_environment
 from deployments.leftovers import end_stack
 from deployments.logs import LogFolder
+from deployments.prefect_api import PrefectApi, applied_fingerprint, fingerprint
 from deployments.processes import ProcessIdentity
 from deployments.screen import Screen
 from deployments.state import FolderLock, StackState
@@ -110,14 +111,14 @@ def _bring_up(supervisor: Supervisor, settings: Settings, logs: LogFolder, scree
     screen.say(f"starting ExoSend in {settings.data_dir}")
     if settings.prefect_api_url is None:
         supervisor.start(services.prefect_server(settings))
-    setup = supervisor.begin(
-        "prefect-setup", [sys.executable, "-m", "deployments.prefect_setup"], prefect_setup_environment(settings)
-    )
+    setup = None
+    if applied_fingerprint(settings) != fingerprint(settings):
+        setup = _begin_setup(supervisor, settings)
     settings = _database(supervisor, settings)
     supervisor.start(services.api(settings))
     supervisor.start(services.courier(settings))
-    _wait_setup(supervisor, setup, logs)
     supervisor.start(services.worker(settings))
+    _finish_setup(supervisor, setup, settings, logs)
     _wait_healthy(supervisor, settings, logs)
     screen.ready(settings, supervisor.state, time.monotonic() - begun)
 
@@ -136,7 +137,21 @@ def _database(supervisor: Supervisor, settings: Settings) -> Settings:
     return settings
 
 
-def _wait_setup(supervisor: Supervisor, setup: subprocess.Popen[bytes], logs: LogFolder) -> None:
+def _begin_setup(supervisor: Supervisor, settings: Settings) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "deployments.prefect_setup"]
+    return supervisor.begin("prefect-setup", command, prefect_client_environment(settings))
+
+
+def _finish_setup(
+    supervisor: Supervisor, setup: subprocess.Popen[bytes] | None, settings: Settings, logs: LogFolder
+) -> None:
+    """Wait until Prefect knows the work pool and the deployments; where nothing had changed, look whether it does."""
+    if setup is None:
+        server = PrefectApi(settings)
+        supervisor.wait_for(server.healthy, _READY_SECONDS)
+        if server.is_set_up():
+            return
+        setup = _begin_setup(supervisor, settings)
     if not supervisor.wait_for(lambda: setup.poll() is not None, _READY_SECONDS):
         setup.kill()
     if setup.wait() != 0:

@@ -1,0 +1,37 @@
+"""The Prefect worker of this machine: `python -m deployments.prefect_worker`.
+
+It is `prefect worker start`, but is started together with the server: Prefect's import (3 s) passes while the
+server comes up, and the work pool, which another process makes, is waited for.
+"""
+
+import sys
+import time
+
+import prefect.workers.process  # noqa: F401 - imported now, while there is nothing else to do
+from prefect.cli import app as prefect_command_line
+
+from deployments.prefect_api import PrefectApi
+from models.settings import load_settings
+
+_SERVER_SECONDS = 180.0
+
+
+def main() -> None:
+    """Wait for the work pool, then work until SIGTERM."""
+    settings = load_settings()
+    server = PrefectApi(settings)
+    deadline = time.monotonic() + _SERVER_SECONDS
+    while not (server.healthy() and server.work_pool_exists()):
+        if time.monotonic() > deadline:
+            sys.exit(f"the work pool {settings.work_pool} is not there after {_SERVER_SECONDS:.0f} s")
+        time.sleep(0.1)
+    server.close()
+    sys.argv = [
+        *("prefect", "worker", "start", "--pool", settings.work_pool, "--type", "process"),
+        *("--limit", str(settings.worker_limit), "--install-policy", "never", "--no-create-pool-if-not-found"),
+    ]
+    prefect_command_line()
+
+
+if __name__ == "__main__":
+    main()
