@@ -9,7 +9,7 @@ from phonenumbers import SUPPORTED_REGIONS, PhoneNumberFormat, PhoneNumberType, 
 from models.rules.phone import CALLING_CODES, parse_phone
 from tasks.audience.phones import parse_phones
 
-EXAMPLES = [
+EXAMPLES: list[str] = [
     format_number(number, style)
     for region in sorted(SUPPORTED_REGIONS)
     for kind in sorted(set(PhoneNumberType.values()) - {PhoneNumberType.UNKNOWN})
@@ -23,9 +23,10 @@ NUMBERS = st.builds("+{}{}".format, st.sampled_from(sorted(CALLING_CODES)), DIGI
 @st.composite
 def misspelt(draw: st.DrawFn) -> str:
     """An example with one character changed: as near to valid as a wrong number comes."""
-    number: str = draw(st.sampled_from(EXAMPLES))
+    number = draw(st.sampled_from(EXAMPLES))
     place = draw(st.integers(0, len(number) - 1))
-    return number[:place] + draw(st.sampled_from([*"0123456789 -.()+", ""])) + number[place + 1 :]
+    replacement: str = draw(st.sampled_from([*"0123456789 -.()+", ""]))
+    return number[:place] + replacement + number[place + 1 :]
 
 
 def _verdicts(texts: list[str]) -> dict[str, str | None]:
