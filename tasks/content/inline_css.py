@@ -15,7 +15,7 @@ from tasks.content.stylesheet import StyleWords, protect_style_attributes, split
 
 #: Longest html after inlining, in characters.
 INLINED_MAX = 1_000_000
-#: Most selectors × elements: premailer looks at each pair, and takes about 5 s for as many.
+#: Most selectors × elements: premailer looks at each pair, and takes about 3 s for as many.
 PAIRS_MAX = 2_000_000
 
 _STYLE = re.compile(r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<css>.*?)</style\s*>", re.DOTALL | re.IGNORECASE)

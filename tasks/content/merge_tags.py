@@ -71,6 +71,8 @@ class Source:
 
 def clean_text(text: str) -> str:
     r"""`text` as it may stand in a mail: line ends as \n, no control characters, no lone surrogates."""
+    if text.isprintable():  # most are
+        return text
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     text = _CONTROLS.sub("", text)

@@ -77,7 +77,7 @@ class PreparedEmail:
         get = variables.get
         for index, key, default, encode in self._slots:
             value = get(key)
-            pieces[index] = default if value is None or value == "" else encode(value)
+            pieces[index] = default if value is None else encode(value) or default
         for index, make in self._makers:
             pieces[index] = make(variables)
         return b"".join(pieces)

@@ -44,12 +44,12 @@ def html_of(value: Scalar) -> str:
 
 def header_text(text: str) -> str:
     """`text` on one line: no line ends or control characters, tabs as spaces, trimmed, at most 998 characters."""
-    return _HEADER_BREAKS.sub("", text.replace("\t", " ")).strip(" ")[: LIMITS["subject"]].rstrip(" ")
+    return _HEADER_BREAKS.sub("", clean_text(text).replace("\t", " ")).strip(" ")[: LIMITS["subject"]].rstrip(" ")
 
 
 def is_missing(value: Scalar) -> bool:
-    """Whether a value counts as not given: None or the empty text."""
-    return value is None or value == ""
+    """Whether a value counts as not given: None, or a text of which nothing is left."""
+    return value is None or (isinstance(value, str) and not clean_text(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,7 @@ class Renderer:
             return part
         if isinstance(part, LogicRenderer):
             return part.render(values)
-        value = values.get(part.key)
-        return self._write(self._common.get(part.key, part.default) if is_missing(value) else value)
+        return self._write(values.get(part.key)) or self._write(self._common.get(part.key, part.default))
 
 
 def _engine_value(value: Scalar) -> Scalar:

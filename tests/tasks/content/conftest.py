@@ -2,13 +2,12 @@ from collections.abc import Callable
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
-from typing import cast
 
 import pytest
 
 
 def parse(message: bytes) -> EmailMessage:
-    parsed = cast(EmailMessage, BytesParser(policy=policy.SMTP).parsebytes(message))
+    parsed = BytesParser(policy=policy.SMTP).parsebytes(message)
     for part in parsed.walk():
         assert part.defects == []
         for header in part.values():

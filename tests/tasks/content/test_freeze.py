@@ -27,9 +27,10 @@ def test_the_same_content_has_the_same_hash_and_any_other_field_another() -> Non
     frozen = freeze_email(**GIVEN)
     assert frozen.hash == freeze_email(**GIVEN).hash
     assert len(frozen.hash) == 32
-    others = [
-        replace(frozen, **{field.name: {"x": 1} if field.name == "variables" else "x"}) for field in fields(FrozenEmail)
-    ]  # type: ignore[arg-type]
+    changes: list[dict[str, Any]] = [
+        {field.name: {"x": 1} if field.name == "variables" else "x"} for field in fields(FrozenEmail)
+    ]
+    others = [replace(frozen, **change) for change in changes]
     assert len({frozen.hash, *(other.hash for other in others)}) == len(fields(FrozenEmail)) + 1
 
 

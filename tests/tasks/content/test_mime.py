@@ -2,7 +2,7 @@ import quopri
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from uuid import UUID
 
 import mailparser
@@ -94,7 +94,7 @@ def test_two_parsers_read_exactly_what_was_rendered(
     assert second.to == [("", "anna@example.org")]
 
 
-def decoded(part: EmailMessage) -> str:
+def decoded(part: MIMEPart) -> str:
     payload = part.get_payload(decode=True)
     assert isinstance(payload, bytes)
     return payload.decode("utf-8").replace("\r\n", "\n")
