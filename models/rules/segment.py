@@ -181,8 +181,7 @@ class _Parser:
 
     def _check_field(self, field: str, place: str) -> None:
         key = field.removeprefix(CUSTOM_FIELD_PREFIX)
-        # A backslash cannot be written in the JSON path that reads the field.
-        if field in CONTACT_FIELDS or (key != field and 0 < len(key) <= KEY_MAX and "\\" not in key):
+        if field in CONTACT_FIELDS or (key != field and 0 < len(key) <= KEY_MAX):
             return
         allowed = ", ".join((*CONTACT_FIELDS, f"{CUSTOM_FIELD_PREFIX}<key>"))
         self.error(place, f"The {place} field is not a field of contacts ({allowed}).")

@@ -11,10 +11,11 @@ from collections import Counter
 from dataclasses import dataclass
 
 from models.errors import InvalidInput
+from models.rules.segment import KEY_MAX
 
 FILE_SIZE_MAX = 10 * 1024 * 1024
 CUSTOM_COLUMNS_MAX = 64
-COLUMN_NAME_MAX = 100
+COLUMN_NAME_MAX = KEY_MAX  # longer ones no segment could name
 KNOWN_COLUMNS = ("email", "first_name", "last_name", "phone")
 
 _DELIMITERS = (",", ";", "\t")

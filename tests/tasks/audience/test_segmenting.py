@@ -20,7 +20,7 @@ from models.rules.segment import (
     parse_segment,
 )
 from tasks.audience.frames import CONTACTS
-from tasks.audience.segmenting import segment_expression
+from tasks.audience.segmenting import custom_field, segment_expression
 
 MISSING = [None, ""]
 
@@ -107,6 +107,15 @@ def test_email_and_status_know_no_case_other_fields_do() -> None:
     assert _holds({"email": "ANNA@example.com", "status": "Active"}, contact)
     assert _holds({"field": "email", "op": "contains", "value": "@EXAMPLE."}, contact)
     assert not _holds({"first_name": "anna"}, contact)
+
+
+@given(
+    st.text(min_size=1, max_size=6) | st.text("ab'\"\\\\]$[| ", min_size=1, max_size=6), st.sampled_from(["x", 5, None])
+)
+def test_any_key_is_found_and_no_other(key: str, value: object) -> None:
+    contacts = _frame([{"custom_fields": {key: value}}, {"custom_fields": {f"{key}.": "y"}}, {}])
+    expected = [None if value is None else str(value), None, None]
+    assert contacts.select(held=custom_field(key))["held"].to_list() == expected
 
 
 def test_a_key_with_a_dot_is_one_key() -> None:
