@@ -3,8 +3,9 @@
 from flask import Flask, request
 from flask.typing import ResponseReturnValue
 
+from api import health, metrics
 from api.blueprint import Blueprint, IdConverter
-from api.blueprints import account, campaigns, contact_lists, contacts, suppressions, templates
+from api.blueprints import account, campaigns, contact_imports, contact_lists, contacts, suppressions, templates
 from api.encoding import ExactJson
 from api.errors import register_errors
 from api.openapi import register_resources
@@ -15,11 +16,12 @@ from models.settings import Settings, load_settings
 # An import may be 10 MB, which its own rule checks (422); this is where reading stops (413).
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 
-PUBLIC = frozenset({"api-docs.openapi_json"})
+PUBLIC = frozenset({"api-docs.openapi_json", "health.live", "health.ready", "health.everything", "metrics.metrics"})
 """The endpoints that need no token. All others do, without having to say so."""
 
 BLUEPRINTS: list[Blueprint] = [
     contacts.blueprint,
+    contact_imports.blueprint,
     contact_lists.blueprint,
     templates.blueprint,
     campaigns.blueprint,
@@ -49,5 +51,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.converters["id"] = IdConverter
     app.extensions["exosend"] = Resources(settings, Database(settings, Role.API, pool_size=settings.api_threads))
     register_errors(app)
+    metrics.count_requests(app)
+    app.register_blueprint(health.blueprint)
+    app.register_blueprint(metrics.blueprint)
     register_resources(app, BLUEPRINTS)
     return app

@@ -97,7 +97,7 @@ def _is_unicode(text: str) -> bool:
 
 def _json(incoming: Request) -> Mapping[str, Any]:
     """The body as JSON, whatever its content type says; no body is an empty object."""
-    data = incoming.get_data(cache=False)
+    data = incoming.get_data()
     if not data.strip():
         return {}
     try:

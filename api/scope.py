@@ -80,6 +80,8 @@ def own() -> Own:
 def authenticated() -> Iterator[Scope]:
     """Authenticate the request and open its scope. Raises Unauthenticated; then NotFound for a path's malformed id."""
     token_id, secret_hash = _credentials()
+    if request.mimetype != "multipart/form-data":
+        request.get_data()  # a slow client is waited for before a connection is taken, not with one in hand
     with ExitStack() as transaction:
         session = transaction.enter_context(resources().database.unidentified_transaction())
         caller = authenticate(session, token_id, secret_hash)

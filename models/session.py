@@ -97,6 +97,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
+            hide_parameters=True,  # errors are logged, and parameters are people's data
             pool_pre_ping=True,  # Postgres may have been restarted since the connection was last used
             connect_args={
                 "options": _OPTIONS[role],

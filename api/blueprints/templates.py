@@ -1,5 +1,6 @@
 """Email templates."""
 
+import re
 import time
 from dataclasses import asdict
 from typing import Any
@@ -122,8 +123,12 @@ def duplicate_email_template(template_id: UUID) -> dict[str, Any]:
     template = templates.read_template(*own(), template_id)
     columns = {name: getattr(template, name) for name in (*templates.CONTENT_COLUMNS, "category", "description")}
     columns["name"] = f"{template.name[:248]} (Copy)"
-    columns["slug"] = _copied_slug(template.slug) if template.slug else None
+    columns["slug"] = _copied_slug(template.slug or _slug_of(template.name))
     return done(templates.create_template(*own(), columns), "Template duplicated.")
+
+
+def _slug_of(name: str) -> str:
+    return re.sub("[^a-z0-9]+", "-", name.lower()).strip("-") or "template"
 
 
 def _copied_slug(slug: str) -> str:

@@ -1,0 +1,26 @@
+"""CSV that a spreadsheet may open: no cell of it is taken for a formula."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from flask import Response
+
+# OWASP, "CSV Injection": a cell that begins with one of these is a formula, or becomes one.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
+def neutral_cell(value: object) -> object:
+    """The value, with an apostrophe before a text that a spreadsheet would calculate."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+
+
+def csv_answer(file_name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:
+    """A CSV file to download (RFC 4180, UTF-8)."""
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    writer.writerows([neutral_cell(cell) for cell in row] for row in rows)
+    answer = Response(text.getvalue(), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{file_name}"'
+    return answer

@@ -1,0 +1,79 @@
+"""/metrics for Prometheus: requests of all worker processes, and what the database says at the moment.
+
+With several processes each writes its numbers to files in PROMETHEUS_MULTIPROC_DIR, and whichever is asked adds them
+up. prometheus-client itself reads that variable when it is imported, so it is no setting of ours.
+"""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+
+from flask import Blueprint, Flask, Response, g, request
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+
+from api.scope import Resources, resources
+from models.store.heartbeats import last_seen
+
+blueprint = Blueprint("metrics", __name__)
+
+REQUESTS = Counter("exosend_http_requests", "Requests answered.", ["method", "endpoint", "status"])
+SECONDS = Histogram("exosend_http_request_seconds", "From the request to its answer.", ["method", "endpoint"])
+
+
+class _Now(Collector):
+    """Gauges that are computed when they are asked for, the same whichever process answers."""
+
+    def __init__(self, found: Resources) -> None:
+        self._found = found
+
+    def collect(self) -> Iterable[Metric]:
+        up = GaugeMetricFamily("exosend_database_up", "1 if the database answers.")
+        silence = GaugeMetricFamily("exosend_courier_silence_seconds", "Since the last sign of life of a courier.")
+        try:
+            with self._found.database.transaction(None) as session:
+                seen = last_seen(session, "courier")
+        except SQLAlchemyError:
+            up.add_metric([], 0)
+            return [up]
+        up.add_metric([], 1)
+        if seen is not None:
+            silence.add_metric([], seen.total_seconds())
+        return [up, silence]
+
+
+@blueprint.get("/metrics")
+def metrics() -> Response:
+    """All metrics in Prometheus' text format."""
+    registry = CollectorRegistry()
+    registry.register(_Now(resources()))
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(_Own())
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _Own(Collector):
+    """What this one process counted."""
+
+    def collect(self) -> Iterator[Metric]:
+        yield from REGISTRY.collect()
+
+
+def count_requests(app: Flask) -> None:
+    """Count every request of the application, by route: paths with ids in them would be endless series."""
+
+    @app.before_request
+    def _start() -> None:
+        g.started = time.perf_counter()
+
+    @app.after_request
+    def _count(answer: Response) -> Response:
+        endpoint = request.endpoint or "unknown"
+        REQUESTS.labels(request.method, endpoint, str(answer.status_code)).inc()
+        SECONDS.labels(request.method, endpoint).observe(time.perf_counter() - g.started)
+        return answer
