@@ -5,13 +5,18 @@ from models.errors import SetupError
 from models.settings import Settings
 
 
+def running_stack(settings: Settings) -> StackState | None:
+    """The stack that runs on the data folder, if one does."""
+    state = StackState.load(settings.data_dir)
+    return state if state is not None and state.runs() else None
+
+
 def connected_settings(settings: Settings) -> Settings:
     """The settings with the database's address, and with the ports of the running stack.
 
     Raises SetupError when no database is configured and no stack runs.
     """
-    state = StackState.load(settings.data_dir)
-    running = state if state is not None and state.runs() else None
+    running = running_stack(settings)
     if running is not None:
         settings = settings.with_values(port=running.port)
         if running.prefect_port is not None:

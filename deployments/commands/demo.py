@@ -14,17 +14,17 @@ def demo(
     *,
     data_dir: Path = Path(".exosend-demo"),
     contacts: Path = _CONTACTS,
-    as_json: Annotated[bool, Parameter(name="--json", negative="")] = False,
+    json_output: Annotated[bool, Parameter(name="--json", negative="")] = False,
 ) -> None:
-    """Import contacts, send them a campaign over real SMTP, and show the numbers.
+    """Import contacts, send them a campaign over real SMTP to a mail server of its own, and show the numbers.
 
     Parameters
     ----------
     data_dir
-        Folder of the demo's own stack. It stays, to be looked at with `exosend up`.
+        Folder for the demo's own stack; nothing else is touched.
     contacts
-        CSV with a column email; 20,000 made-up contacts if left out.
-    as_json
-        One line of JSON on stdout instead of a summary.
+        A CSV with a column `email`; left out, 20,000 made-up contacts.
+    json_output
+        One line of JSON on stdout instead of the summary.
     """
-    run_demo(data_dir=data_dir.absolute(), contacts=contacts, as_json=as_json)
+    run_demo(data_dir=data_dir.absolute(), contacts=contacts, as_json=json_output)

@@ -18,4 +18,4 @@ def migrate(*, data_dir: Path | None = None) -> None:
     settings = connected_settings(load_settings(data_dir=data_dir))
     assert settings.database_url is not None
     upgrade(settings.database_url, settings)
-    print(f"The database is at revision {head_revision()}.")  # noqa: T201 - what a command is for
+    print(f"The database is at revision {head_revision()}.")
