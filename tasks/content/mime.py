@@ -1,6 +1,6 @@
 """Whole MIME messages, built once for a content and filled in for each recipient.
 
-Python's email package makes 570 messages of 5 KB a second here; joining prepared bytes makes more than a hundred
+Python's email package makes 570 messages of 5 KB a second here; joining prepared bytes makes some hundred
 times as many. What is the same for all is encoded once, in `PreparedEmail`; `build` fills in the recipient, the date,
 the id and the values. Bodies with logic ({% if %}, filters) are rendered by minijinja and encoded for each recipient,
 with the same result to the byte after decoding.

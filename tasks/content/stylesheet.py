@@ -1,6 +1,6 @@
 """One <style> block taken apart: rules that can become style attributes, and rules that only a <style> can hold.
 
-premailer knows the CSS of 2011: it drops `:is()`, `@supports` and values such as `rgb(0 0 0 / 50%)`, silently. So it
+premailer drops what its parser does not know, `:is()`, `@supports`, `rgb(0 0 0 / 50%)`, without a word. So it
 gets simple rules only, with a word in the place of each value it would not read (`StyleWords`), and what must stay in
 a <style> never passes through it.
 """
