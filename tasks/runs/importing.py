@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
+from models.errors import InvalidInput
 from models.rules.ids import new_id
 from models.rules.lifecycle import RunKind, RunState
 from models.session import Database
@@ -67,14 +68,17 @@ def run_import(database: Database, import_id: UUID, settings: Settings) -> Impor
             )
             finish_import(session, run.organization_id, run.id, counts, parsed.errors, parsed.warnings)
             move_run(session, run.organization_id, run.id, RunState.COMPLETED, finished_at=func.now())
+    except InvalidInput as error:
+        _fail(database, run, f"{error} Nothing was imported.")
+        raise
     except Exception:
-        _fail(database, run)
+        _fail(database, run, "The file could not be imported; nothing of it was stored. Upload it again.")
         raise
     log.info("Import: %s", counts)
     return counts
 
 
-def _fail(database: Database, run: Run) -> None:
+def _fail(database: Database, run: Run, reason: str) -> None:
     with database.transaction(None) as session:
         move_run(
             session,
@@ -82,6 +86,6 @@ def _fail(database: Database, run: Run) -> None:
             run.id,
             RunState.FAILED,
             failure_code="import_failed",
-            failure_reason="The file could not be imported; nothing of it was stored. Upload it again.",
+            failure_reason=reason,
             finished_at=func.now(),
         )

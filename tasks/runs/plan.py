@@ -21,7 +21,7 @@ from models.store.contents import read_content
 from models.store.ledger import email_price, post
 from models.store.runs import find_run, lock_planning, lock_run, move_run, release_hold
 from models.tables import Run
-from tasks.audience.chunk import chunk_rows, chunk_size, message_rows
+from tasks.audience.chunking import chunk_rows, chunk_size, message_rows
 from tasks.audience.funnel import Funnel
 from tasks.audience.plan import Plan, contact_columns, plan_email
 from tasks.runs.email_content import frozen_email

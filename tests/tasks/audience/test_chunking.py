@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.rules.ids import message_id, new_id
-from tasks.audience.chunk import chunk_rows, chunk_size, message_rows
+from tasks.audience.chunking import chunk_rows, chunk_size, message_rows
 from tasks.audience.frames import CHUNKS, KEPT, MESSAGES
 
 
