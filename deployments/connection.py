@@ -12,13 +12,13 @@ def running_stack(settings: Settings) -> StackState | None:
 
 
 def connected_settings(settings: Settings) -> Settings:
-    """The settings with the database's address, and with the ports of the running stack.
+    """The settings with the database's address, and with what the running stack was told on its command line.
 
     Raises SetupError when no database is configured and no stack runs.
     """
     running = running_stack(settings)
     if running is not None:
-        settings = settings.with_values(port=running.port)
+        settings = settings.with_values(port=running.port, smtp_url=settings.smtp_url or running.smtp_url)
         if running.prefect_port is not None:
             settings = settings.with_values(prefect_port=running.prefect_port)
     if settings.database_url is not None:

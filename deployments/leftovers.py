@@ -5,22 +5,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 from deployments import postgres
-from deployments.processes import marked, send, wait_gone
+from deployments.processes import end_processes, marked, send, wait_gone
 from deployments.state import ServiceRecord, StackState
 
 
 def end_service(stack_id: str, record: ServiceRecord) -> None:
-    """Its stop signal, so much time, and SIGKILL for what is left of it; its descendants included."""
+    """Its stop signal and so much time, SIGKILL where that is not enough, and then its descendants, if any are left."""
     main = record.process.process()
-    tree = marked(stack_id, record.name)
-    first = [process for process in tree if process.pid != record.process.pid] if record.signal_all else []
-    send([*first, *([main] if main else [])], record.stop_signal)
-    everything = {process.pid: process for process in [*tree, *([main] if main else [])]}
-    left = wait_gone(everything.values(), record.stop_seconds)
-    # What was started while it was stopping is found by its mark only now.
-    late = [process for process in marked(stack_id, record.name) if process.pid not in everything]
-    send([*left, *late], signal.SIGKILL)
-    wait_gone([*left, *late], 5)
+    told = [main] if main else []
+    if record.signal_all:
+        told = [process for process in marked(stack_id, record.name) if process.pid != record.process.pid] + told
+    send(told, record.stop_signal)
+    left = wait_gone(told, record.stop_seconds)
+    send(left, signal.SIGKILL)
+    wait_gone(left, 5)
+    end_processes(marked(stack_id, record.name), seconds=2)
 
 
 def end_stack(data_dir: Path, state: StackState, report: Callable[[str], None] = lambda _: None) -> int:
@@ -31,8 +30,6 @@ def end_stack(data_dir: Path, state: StackState, report: Callable[[str], None] =
             report(record.name)
             ended += 1
             end_service(state.stack_id, record)
-    strays = marked(state.stack_id)
-    send(strays, signal.SIGKILL)
-    wait_gone(strays, 5)
+    end_processes(marked(state.stack_id), seconds=2)
     ended += postgres.end_leftover(data_dir)
     return ended

@@ -1,6 +1,8 @@
 """What ExoSend asks a Prefect server over HTTP, without importing Prefect (2.5 s, 86 MB)."""
 
 import hashlib
+import socket
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -39,11 +41,23 @@ class PrefectApi:
 
     def online_workers(self) -> int:
         """How many workers of the work pool have given a sign of life lately."""
+        return sum(worker["status"] == "ONLINE" for worker in self._workers())
+
+    def worker_seen_since(self, instant: datetime) -> bool:
+        """Whether this machine's worker has given a sign of life since then."""
+        return any(
+            worker["name"] == worker_name(self._settings)
+            and worker["last_heartbeat_time"]
+            and datetime.fromisoformat(worker["last_heartbeat_time"]) >= instant
+            for worker in self._workers()
+        )
+
+    def _workers(self) -> list[dict[str, Any]]:
         response = self._client.post(f"/work_pools/{self._settings.work_pool}/workers/filter", json={})
         if response.status_code == httpx2.codes.NOT_FOUND:
-            return 0
+            return []
         workers: list[dict[str, Any]] = response.raise_for_status().json()
-        return sum(worker["status"] == "ONLINE" for worker in workers)
+        return workers
 
     def missing_deployments(self) -> list[str]:
         """The deployments that ExoSend starts and the server does not know."""
@@ -65,6 +79,11 @@ class PrefectApi:
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
+
+
+def worker_name(settings: Settings) -> str:
+    """The same after each restart, so that the UI does not fill with workers that are gone."""
+    return f"{socket.gethostname()}-{settings.port}"
 
 
 def fingerprint(settings: Settings) -> str:

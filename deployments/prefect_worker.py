@@ -10,7 +10,7 @@ import time
 import prefect.workers.process  # noqa: F401 - imported now, while there is nothing else to do
 from prefect.cli import app as prefect_command_line
 
-from deployments.prefect_api import PrefectApi
+from deployments.prefect_api import PrefectApi, worker_name
 from models.settings import load_settings
 
 _SERVER_SECONDS = 180.0
@@ -28,6 +28,7 @@ def main() -> None:
     server.close()
     sys.argv = [
         *("prefect", "worker", "start", "--pool", settings.work_pool, "--type", "process"),
+        *("--name", worker_name(settings)),
         *("--limit", str(settings.worker_limit), "--install-policy", "never", "--no-create-pool-if-not-found"),
     ]
     prefect_command_line()

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime
 
 import httpx2
 
@@ -50,6 +51,7 @@ def run_stack(settings: Settings) -> None:
             port=settings.port,
             prefect_port=None if settings.prefect_api_url else settings.prefect_port,
             prefect_url=settings.prefect_url,
+            smtp_url=settings.smtp_url,
         )
         try:
             with Supervisor(settings.data_dir, state, lock, logs, screen.say) as supervisor:
@@ -107,7 +109,7 @@ def _check_ports(settings: Settings) -> None:
 
 def _bring_up(supervisor: Supervisor, settings: Settings, logs: LogFolder, screen: Screen) -> None:
     """Start everything. Prefect first: its server takes 5 to 15 s, in which all the rest comes up beside it."""
-    begun = time.monotonic()
+    begun, begun_at = time.monotonic(), datetime.now(UTC)
     screen.say(f"starting ExoSend in {settings.data_dir}")
     if settings.prefect_api_url is None:
         supervisor.start(services.prefect_server(settings))
@@ -120,6 +122,7 @@ def _bring_up(supervisor: Supervisor, settings: Settings, logs: LogFolder, scree
     supervisor.start(services.worker(settings))
     _finish_setup(supervisor, setup, settings, logs)
     _wait_healthy(supervisor, settings, logs)
+    _wait_worker(supervisor, settings, begun_at, logs)
     screen.ready(settings, supervisor.state, time.monotonic() - begun)
 
 
@@ -177,3 +180,18 @@ def _wait_healthy(supervisor: Supervisor, settings: Settings, logs: LogFolder) -
 
     if not supervisor.wait_for(healthy, _READY_SECONDS):
         raise SetupError(f"The stack did not become healthy: {last[:500]}. The logs are in {logs.path}.")
+
+
+def _wait_worker(supervisor: Supervisor, settings: Settings, since: datetime, logs: LogFolder) -> None:
+    """Until this stack's own worker is there: for 90 s Prefect calls one online that was killed with the last stack."""
+    server = PrefectApi(settings)
+
+    def there() -> bool:
+        try:
+            return server.worker_seen_since(since)
+        except httpx2.HTTPError:
+            return False
+
+    if not supervisor.wait_for(there, _READY_SECONDS):
+        raise SetupError(f"The worker did not come up. The end of its log:\n{logs.tail('worker')}")
+    server.close()

@@ -34,6 +34,7 @@ class StackState:
     port: int
     prefect_port: int | None
     prefect_url: str
+    smtp_url: str | None = None
     database_url: str | None = None
     services: list[ServiceRecord] = field(default_factory=list)
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from deployments.leftovers import end_service
 from deployments.logs import LogFolder
@@ -72,27 +73,28 @@ class Supervisor:
         self._report = report
         self._children: dict[str, _Child] = {}
         self._watchdog: subprocess.Popen[bytes] | None = None
-        self._changes = threading.RLock()
         self._rotated = time.monotonic()
+        self._handlers: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> "Supervisor":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, self._on_signal)
+            self._handlers[number] = signal.signal(number, self._on_signal)
         self.state.save(self._data_dir)
         self._start_watchdog()
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
 
     def start(self, service: Service) -> None:
         """Start a service for good: from now on it is restarted when it dies."""
         self.check_stop()
-        with self._changes:
-            process = self._spawn(service.name, service.command, service.environment)
-            identity = ProcessIdentity.of(process.pid)
-            self._children[service.name] = _Child(service, process, identity, time.monotonic())
-            self._record()
+        process = self._spawn(service.name, service.command, service.environment)
+        identity = ProcessIdentity.of(process.pid)
+        self._children[service.name] = _Child(service, process, identity, time.monotonic())
+        self._record()
 
     def begin(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
         """Start a program that ends by itself. It is not restarted; it is ended when the stack stops before it."""
@@ -132,13 +134,12 @@ class Supervisor:
     def tend(self) -> None:
         """Restart who has died, later and later; keep the logs short."""
         now = time.monotonic()
-        with self._changes:
-            for child in self._children.values():
-                if child.restart_at is not None:
-                    if now >= child.restart_at:
-                        self._restart(child)
-                elif child.process.poll() is not None:
-                    self._plan_restart(child, now)
+        for child in self._children.values():
+            if child.restart_at is not None:
+                if now >= child.restart_at:
+                    self._restart(child)
+            elif child.process.poll() is not None:
+                self._plan_restart(child, now)
         if self._watchdog is not None and self._watchdog.poll() is not None:
             self._start_watchdog()
         if now - self._rotated > _ROTATE_SECONDS:
@@ -146,10 +147,11 @@ class Supervisor:
             self._logs.rotate()
 
     def stop(self) -> None:
-        """Stop all services in their order. A second Ctrl-C meanwhile is noted and changes nothing."""
+        """Stop all services in their order. A second Ctrl-C meanwhile changes nothing."""
         self.stop_requested.set()
         for record in self._records():
-            self._report(f"stopping {record.name}")
+            patience = f" (up to {record.stop_seconds:.0f} s, for what it has in hand)" if record.signal_all else ""
+            self._report(f"stopping {record.name}{patience}")
             end_service(self.state.stack_id, record)
         for child in self._children.values():
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -161,8 +163,7 @@ class Supervisor:
             self._watchdog.wait(10)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
-        if self.stop_requested.is_set():
-            self._report("already stopping; flow runs get up to 15 s to give back what they hold")
+        # Nothing is printed here: the signal may have come in the middle of a print.
         self.stop_requested.set()
 
     def _check_hopeless(self) -> None:
