@@ -28,6 +28,7 @@ class SinkState:
     log: AcceptLog
     script: FaultScript
     pipelining: bool = True
+    lenient_data: bool = False  # 354 to DATA without a recipient and 554 to its dot, as RFC 2920 section 3.1 allows
     smtputf8: bool = True
     max_size: int = 50_000_000
     delay_seconds: float = 0.0
@@ -54,7 +55,7 @@ class SinkConnection(asyncio.Protocol):
         self._searched = 0  # bytes of the buffer known to hold no end of a body
         self._waiting = False  # for a delay or a TLS handshake: nothing is read meanwhile
         self._silent = False
-        self._encrypted = False
+        self._upgraded = False
         self._login = LoginDialogue(state.account) if state.account else None
         self._upgrade: asyncio.Task[None] | None = None
 
@@ -139,7 +140,7 @@ class SinkConnection(asyncio.Protocol):
             offers.append("PIPELINING")
         if state.smtputf8:
             offers.append("SMTPUTF8")
-        if state.tls_context is not None and not self._is_encrypted():
+        if state.tls_context is not None and not self.encrypted:
             offers.append("STARTTLS")
         if state.account is not None:
             offers.append("AUTH PLAIN LOGIN")
@@ -175,7 +176,7 @@ class SinkConnection(asyncio.Protocol):
             self._recipients.append(address[1])
 
     def _data(self, _line: bytes) -> None:
-        if not self._recipients:
+        if not self._recipients and not (self._state.lenient_data and self._sender is not None):
             self._replies.append(b"503 5.5.1 Need RCPT command\r\n")
         elif self._reply_or_fault(Step.DATA, b"354 End data with <CR><LF>.<CR><LF>\r\n", self._recipients):
             self._in_data = True
@@ -192,7 +193,7 @@ class SinkConnection(asyncio.Protocol):
         self._hang_up()
 
     def _starttls(self, _line: bytes) -> None:
-        if self._state.tls_context is None or self._is_encrypted():
+        if self._state.tls_context is None or self.encrypted:
             self._replies.append(b"503 5.5.1 STARTTLS is not offered\r\n")
             return
         self._replies.append(b"220 2.0.0 Go ahead\r\n")
@@ -212,12 +213,14 @@ class SinkConnection(asyncio.Protocol):
         except (OSError, ssl.SSLError):
             self.close()
             return
-        self._encrypted = True
+        self._upgraded = True
         self._waiting = False
         self._work()
 
-    def _is_encrypted(self) -> bool:
-        return self._encrypted or (
+    @property
+    def encrypted(self) -> bool:
+        """Whether the connection speaks TLS by now."""
+        return self._upgraded or (
             self._transport is not None and self._transport.get_extra_info("sslcontext") is not None
         )
 
@@ -235,6 +238,9 @@ class SinkConnection(asyncio.Protocol):
         body = stuffed.replace(b"\r\n..", b"\r\n.")
         if body.startswith(b".."):
             body = body[1:]
+        if not recipients:
+            self._replies.append(b"554 5.5.1 No valid recipients\r\n")
+            return
         if len(body) > self._state.max_size:
             self._replies.append(b"552 5.3.4 Message too big\r\n")
             return

@@ -49,6 +49,7 @@ class SmtpProvider:
         self._sessions: set[SmtpSession] = set()
         self._idle: list[SmtpSession] = []
         self._openers: set[asyncio.Task[None]] = set()
+        self._opening = 0  # openers that have not given up; the tasks themselves end a turn of the loop later
         self._open_not_before = 0.0
         self._open_failures = 0
         self._barren = 0  # connections in a row that broke without one answered message
@@ -149,9 +150,10 @@ class SmtpProvider:
         room = self._address.connections - len(self._sessions) - len(self._openers)
         if not self._queue or room <= 0 or self._loop is None:
             return
-        if (self._sessions or self._openers) and self._loop.time() < self._open_not_before:
+        if (self._sessions or self._opening) and self._loop.time() < self._open_not_before:
             return  # the server has just refused one more connection; those that are there do the work
         for _ in range(min(room, len(self._queue) - len(self._openers))):
+            self._opening += 1
             opener = self._loop.create_task(self._open())
             self._openers.add(opener)
             opener.add_done_callback(self._opened)
@@ -166,23 +168,29 @@ class SmtpProvider:
     async def _open(self) -> None:
         """Open one connection and put it to work. Where that fails and no other connection is there, all that
         waits comes back UNSENT."""
-        for pause in (*_OPENING_PAUSES, None):
-            try:
-                await self._open_once()
-            except SessionRefusedError as refused:
-                self._open_failures += 1
-                wait = min(_LONGEST_PAUSE, 2.0 ** min(self._open_failures, 5))
-                self._open_not_before = asyncio.get_running_loop().time() + wait
-                if self._sessions or len(self._openers) > 1:
-                    return  # a server may allow fewer connections than we would open; the last opener decides
-                if pause is None or not refused.worth_retrying:
-                    self._queue.drain(refused.outcome)
+        try:
+            for pause in (*_OPENING_PAUSES, None):
+                try:
+                    await self._open_once()
+                except SessionRefusedError as refused:
+                    self._put_off_opening()
+                    if self._sessions or self._opening > 1:
+                        return  # a server may allow fewer connections than we would open; the last opener decides
+                    if pause is None or not refused.worth_retrying:
+                        self._queue.drain(refused.outcome)
+                        return
+                    await asyncio.sleep(pause)
+                    if not self._queue:
+                        return
+                else:
                     return
-                await asyncio.sleep(pause)
-                if not self._queue:
-                    return
-            else:
-                return
+        finally:
+            self._opening -= 1
+
+    def _put_off_opening(self) -> None:
+        self._open_failures += 1
+        wait = min(_LONGEST_PAUSE, 2.0 ** min(self._open_failures, 5))
+        self._open_not_before = asyncio.get_running_loop().time() + wait
 
     async def _open_once(self) -> None:
         if self._local_hostname is None:

@@ -43,19 +43,19 @@ def kinds(outcomes):
 
 @pytest.mark.parametrize("pipelining", [True, False])
 def test_starttls_is_taken_where_it_is_offered(exchange, pipelining):
-    outcomes, encrypted = exchange("smtp://127.0.0.1:{port}?timeout=5", pipelining=pipelining)
+    outcomes, encrypted = exchange("smtp://127.0.0.1:{port}?connections=1&timeout=5", pipelining=pipelining)
     assert kinds(outcomes) == {OutcomeKind.ACCEPTED}
     assert encrypted == {True}
 
 
 def test_starttls_off_stays_in_the_clear(exchange):
-    outcomes, encrypted = exchange("smtp://127.0.0.1:{port}?starttls=off&timeout=5")
+    outcomes, encrypted = exchange("smtp://127.0.0.1:{port}?starttls=off&connections=1&timeout=5")
     assert kinds(outcomes) == {OutcomeKind.ACCEPTED}
     assert encrypted == {False}
 
 
 def test_starttls_require_takes_a_certificate_it_trusts(exchange):
-    outcomes, encrypted = exchange("smtp://127.0.0.1:{port}?starttls=require&timeout=5", trusting=True)
+    outcomes, encrypted = exchange("smtp://127.0.0.1:{port}?starttls=require&connections=1&timeout=5", trusting=True)
     assert kinds(outcomes) == {OutcomeKind.ACCEPTED}
     assert encrypted == {True}
 
@@ -63,10 +63,10 @@ def test_starttls_require_takes_a_certificate_it_trusts(exchange):
 @pytest.mark.parametrize(
     ("url", "options"),
     [
-        ("smtp://127.0.0.1:{port}?starttls=require&timeout=5", {}),
-        ("smtp://127.0.0.1:{port}?starttls=require&timeout=5", {"offer_tls": False}),
-        ("smtp://" + LOGIN + "127.0.0.1:{port}?timeout=5", {"account": ("me", PASSWORD)}),
-        ("smtps://127.0.0.1:{port}?timeout=5", {"implicit_tls": True}),
+        ("smtp://127.0.0.1:{port}?starttls=require&connections=1&timeout=5", {}),
+        ("smtp://127.0.0.1:{port}?starttls=require&connections=1&timeout=5", {"offer_tls": False}),
+        ("smtp://" + LOGIN + "127.0.0.1:{port}?connections=1&timeout=5", {"account": ("me", PASSWORD)}),
+        ("smtps://127.0.0.1:{port}?connections=1&timeout=5", {"implicit_tls": True}),
     ],
     ids=["unknown certificate", "not offered", "a password and an unknown certificate", "smtps"],
 )
@@ -76,27 +76,27 @@ def test_what_is_not_proven_is_not_used(exchange, url, options):
 
 
 def test_smtps_is_encrypted_from_the_first_byte(exchange):
-    outcomes, encrypted = exchange("smtps://127.0.0.1:{port}?timeout=5", implicit_tls=True, trusting=True)
+    outcomes, encrypted = exchange("smtps://127.0.0.1:{port}?connections=1&timeout=5", implicit_tls=True, trusting=True)
     assert kinds(outcomes) == {OutcomeKind.ACCEPTED}
     assert encrypted == {True}
 
 
 def test_a_login_over_starttls_is_accepted(exchange):
-    url = "smtp://" + LOGIN + "127.0.0.1:{port}?timeout=5"
+    url = "smtp://" + LOGIN + "127.0.0.1:{port}?connections=1&timeout=5"
     outcomes, encrypted = exchange(url, trusting=True, account=("me", PASSWORD))
     assert kinds(outcomes) == {OutcomeKind.ACCEPTED}
     assert encrypted == {True}
 
 
 def test_a_password_goes_in_the_clear_on_loopback_only(exchange):
-    url = "smtp://" + LOGIN + "127.0.0.1:{port}?timeout=5"
+    url = "smtp://" + LOGIN + "127.0.0.1:{port}?connections=1&timeout=5"
     outcomes, _ = exchange(url, offer_tls=False, account=("me", PASSWORD))
     assert kinds(outcomes) == {OutcomeKind.ACCEPTED}
 
 
 def test_a_password_is_not_sent_in_the_clear_over_a_network(exchange, monkeypatch):
     monkeypatch.setattr("tasks.providers.smtp_connection._is_loopback", lambda _: False)
-    url = "smtp://" + LOGIN + "127.0.0.1:{port}?timeout=5"
+    url = "smtp://" + LOGIN + "127.0.0.1:{port}?connections=1&timeout=5"
     outcomes, _ = exchange(url, offer_tls=False, account=("me", PASSWORD))
     assert kinds(outcomes) == {OutcomeKind.UNSENT}
     assert "starttls=off" in outcomes[0].detail
@@ -104,7 +104,7 @@ def test_a_password_is_not_sent_in_the_clear_over_a_network(exchange, monkeypatc
 
 def test_a_wrong_password_rejects_no_recipient_and_appears_nowhere(exchange, caplog):
     caplog.set_level(logging.DEBUG)
-    url = "smtp://" + LOGIN + "127.0.0.1:{port}?timeout=5"
+    url = "smtp://" + LOGIN + "127.0.0.1:{port}?connections=1&timeout=5"
     outcomes, _ = exchange(url, trusting=True, account=("me", "another"))
     assert kinds(outcomes) == {OutcomeKind.UNSENT}
     assert {outcome.code for outcome in outcomes} == {"5.7.8"}
