@@ -176,6 +176,6 @@ def _start_after_commit(campaign: Campaign, run: Run) -> None:
             parameters,
             idempotency_key=start_key(run.id, run.epoch),
             tags=[f"organization:{organization.id}", f"campaign:{campaign.id}"],
-            run_name=f"{organization.name}: {campaign.name}"[:200],
+            run_name=f"{organization.name} · {campaign.name}"[:200],
         )
     )

@@ -81,7 +81,7 @@ def _accept(organization_id: UUID, content: bytes, file_name: str | None, list_i
         ImportContacts(import_id=run.id),
         idempotency_key=start_key(run.id, run.epoch),
         tags=[f"organization:{organization_id}", f"import:{run.id}"],
-        run_name=f"{organization.name}: {name or 'contacts'}"[:200],
+        run_name=f"{organization.name} · contacts"[:200],
     )
     return run.id
 

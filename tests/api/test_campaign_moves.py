@@ -62,7 +62,7 @@ def test_sending_holds_the_cost_and_starts_the_flow_after_the_commit(acme, ready
     assert call["deployment"] == SEND_CAMPAIGN
     assert str(call["parameters"].campaign_id) == ready
     assert call["idempotency_key"] == f"{call['parameters'].run_id}:1"
-    assert call["run_name"] == "Acme: January"
+    assert call["run_name"] == "Acme · January"
 
 
 def test_of_two_equal_sends_the_second_is_too_late(acme, ready, started) -> None:

@@ -1,0 +1,96 @@
+"""Starting flows: one HTTP request, to a stand-in for Prefect that remembers what it was asked."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Request, Response
+
+from api.starter import start_flow
+from models.pipelines import SEND_CAMPAIGN, SendCampaign
+from models.settings import Settings, load_settings
+
+CAMPAIGN, RUN, FLOW_RUN = uuid4(), uuid4(), uuid4()
+
+
+@dataclass
+class StandIn:
+    """Prefect, as far as starting goes. `deployment_id` changes when the deployment is applied anew."""
+
+    deployment_id: str = field(default_factory=lambda: str(uuid4()))
+    knows_deployment: bool = True
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    def __call__(self, environ: Any, start_response: Any) -> Any:
+        request = Request(environ)
+        body = json.loads(request.get_data() or b"null")
+        self.asked.append((request.method, request.path, body))
+        return self.answer(request)(environ, start_response)
+
+    def answer(self, request: Request) -> Response:
+        if request.path == f"/api/deployments/name/{SEND_CAMPAIGN}" and self.knows_deployment:
+            return Response(json.dumps({"id": self.deployment_id}))
+        if request.path == f"/api/deployments/{self.deployment_id}/create_flow_run":
+            return Response(json.dumps({"id": str(FLOW_RUN)}), status=201)
+        return Response("{}", status=404)
+
+
+@pytest.fixture
+def prefect() -> Iterator[tuple[StandIn, Settings]]:
+    stand_in = StandIn()
+    server = make_server("127.0.0.1", 0, stand_in, threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield stand_in, load_settings(prefect_api_url=f"http://127.0.0.1:{server.port}/api")
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def _start(settings: Settings) -> UUID | None:
+    parameters = SendCampaign(campaign_id=CAMPAIGN, run_id=RUN, epoch=1)
+    return start_flow(
+        settings, SEND_CAMPAIGN, parameters, idempotency_key=f"{RUN}:1", tags=["campaign:x"], run_name="Acme: January"
+    )
+
+
+def test_a_flow_is_started_by_one_request_with_its_key(prefect) -> None:
+    stand_in, settings = prefect
+    assert _start(settings) == FLOW_RUN
+    method, path, body = stand_in.asked[-1]
+    assert (method, path) == ("POST", f"/api/deployments/{stand_in.deployment_id}/create_flow_run")
+    assert body == {
+        "parameters": {"campaign_id": str(CAMPAIGN), "run_id": str(RUN), "epoch": 1},
+        "idempotency_key": f"{RUN}:1",
+        "tags": ["campaign:x"],
+        "name": "Acme: January",
+    }
+
+
+def test_the_deployment_is_looked_up_once(prefect) -> None:
+    stand_in, settings = prefect
+    for _ in range(3):
+        _start(settings)
+    assert [method for method, _, _ in stand_in.asked] == ["GET", "POST", "POST", "POST"]
+
+
+def test_a_deployment_that_was_applied_anew_is_found_again(prefect) -> None:
+    stand_in, settings = prefect
+    _start(settings)
+    stand_in.deployment_id = str(uuid4())
+    assert _start(settings) == FLOW_RUN
+
+
+def test_an_unknown_deployment_is_no_error(prefect) -> None:
+    stand_in, settings = prefect
+    stand_in.knows_deployment = False
+    assert _start(settings) is None
+
+
+def test_prefect_away_is_no_error() -> None:
+    assert _start(load_settings(prefect_api_url="http://127.0.0.1:9/api")) is None
