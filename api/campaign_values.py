@@ -103,6 +103,7 @@ def _shown(campaign: Campaign, totals: Totals) -> dict[str, Any]:
         "total_bounced": totals.bounced,
         "total_failed": totals.failed,
         "total_uncertain": totals.uncertain,
+        "dropped": dict(totals.dropped),
         "open_rate": rate_text(totals.opened, totals.sent),
         "click_rate": rate_text(totals.clicked, totals.sent),
         "bounce_rate": rate_text(totals.bounced, totals.sent),

@@ -94,6 +94,15 @@ class CampaignSchema(Schema):
     total_uncertain = fields.Integer(
         required=True, metadata={"description": "Handed over, with no answer from the provider yet."}
     )
+    dropped = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={
+            "description": "Who of the audience is not written to: reason → how many.",
+            "example": {"suppressed": 12},
+        },
+    )
     open_rate = fields.String(required=True, metadata={"description": "Opened ÷ sent, as `42.2%`."})
     click_rate = fields.String(required=True, metadata={"description": "Clicked ÷ sent."})
     bounce_rate = fields.String(required=True, metadata={"description": "Bounced ÷ sent."})

@@ -1,7 +1,7 @@
 """Runs: making them, moving them, and adding up what their chunks did."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
@@ -30,6 +30,7 @@ class Totals:
     clicked: int = 0
     bounced: int = 0
     complained: int = 0
+    dropped: Mapping[str, int] = field(default_factory=dict)  # by reason, before there were recipients
 
     @property
     def pending(self) -> int:
@@ -147,6 +148,9 @@ def campaign_totals(session: Session, organization_id: UUID, run_ids: Sequence[U
             clicked=row.Run.total_clicked,
             bounced=row.Run.total_bounced,
             complained=row.Run.total_complained,
+            dropped={
+                step["reason"]: step["dropped"] for step in (row.Run.funnel or {}).get("steps", []) if step["dropped"]
+            },
         )
         for row in rows
     }

@@ -13,6 +13,7 @@ from models.store.contents import store_content
 from models.store.messages import PlannedMessage
 from models.tables import Campaign, Content, EmailTemplate
 from tasks.content.freeze import FrozenEmail, freeze_email
+from tasks.content.headers import wire_address
 from tasks.content.mime import PreparedEmail
 from tasks.content.rendering import Scalar
 from tasks.providers.base import OutgoingMessage
@@ -83,7 +84,12 @@ class EmailComposer:
         values = flat_values(message.variables)
         date = datetime.now(UTC)
         content = self._prepared.build(message.id, message.recipient, None, date, values)
-        return OutgoingMessage(message.id, self._prepared.sender, message.recipient, content)
+        return OutgoingMessage(message.id, self._prepared.sender, _envelope(message.recipient), content)
+
+
+def _envelope(recipient: str) -> str:
+    """The address as SMTP takes it: an international domain in its ASCII form (RFC 5890)."""
+    return recipient if recipient.isascii() else wire_address(recipient).address
 
 
 def flat_values(variables: str | None) -> Mapping[str, Scalar]:

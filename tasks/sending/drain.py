@@ -12,7 +12,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from models.errors import StaleLease
+from models.errors import ExoSendError, StaleLease
 from models.rules.lifecycle import MessageState
 from models.store import chunks, messages
 from models.store.chunks import Lease
@@ -21,7 +21,7 @@ from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate
-from tasks.sending.results import RetryPolicy, suppressed_result, to_result
+from tasks.sending.results import RetryPolicy, suppressed_result, to_result, unmade_result
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -34,7 +34,9 @@ _WATCH_SECONDS = 0.25
 class Composer(Protocol):
     """Makes the bytes of a message from what is frozen and what is the recipient's own."""
 
-    def __call__(self, message: PlannedMessage) -> OutgoingMessage: ...
+    def __call__(self, message: PlannedMessage) -> OutgoingMessage:
+        """Raises ExoSendError for a message that cannot be made; it fails alone."""
+        ...
 
 
 @dataclass(slots=True)
@@ -171,18 +173,27 @@ class Drainer:
         while not self.stop() and (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(left, _WATCH_SECONDS))
 
-    def _compose_all(self, window: Sequence[PlannedMessage]) -> list[OutgoingMessage]:
-        return [self.compose(message) for message in window]
+    def _compose_all(self, window: Sequence[PlannedMessage]) -> list[OutgoingMessage | Result]:
+        return [self._compose(message) for message in window]
+
+    def _compose(self, message: PlannedMessage) -> OutgoingMessage | Result:
+        try:
+            return self.compose(message)
+        except ExoSendError as error:
+            return unmade_result(message, str(error))
 
     async def _send(
-        self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage], suppressed: frozenset[str]
+        self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage | Result], suppressed: frozenset[str]
     ) -> list[Result]:
-        going = [
-            (message, outgoing)
-            for message, outgoing in zip(window, ready, strict=True)
-            if message.recipient not in suppressed
-        ]
-        held_back = [suppressed_result(message) for message in window if message.recipient in suppressed]
+        going: list[tuple[PlannedMessage, OutgoingMessage]] = []
+        held_back: list[Result] = []
+        for message, made in zip(window, ready, strict=True):
+            if message.recipient in suppressed:
+                held_back.append(suppressed_result(message))
+            elif isinstance(made, Result):
+                held_back.append(made)
+            else:
+                going.append((message, made))
         watch = asyncio.create_task(self._watch())
         try:
             outcomes = await self.provider.send([outgoing for _, outgoing in going]) if going else []

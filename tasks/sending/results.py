@@ -56,6 +56,13 @@ def suppressed_result(message: PlannedMessage) -> Result:
     )
 
 
+def unmade_result(message: PlannedMessage, reason: str) -> Result:
+    """The result of a message that cannot be put together, whatever provider it went to."""
+    return Result(
+        message.id, message.position, MessageState.FAILED, code="content", detail=reason[:500], counts_as_try=False
+    )
+
+
 def count_results(results: Sequence[Result]) -> Counts:
     """How the chunk's counters move by these results."""
     by_state = dict.fromkeys(MessageState, 0)

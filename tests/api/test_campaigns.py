@@ -12,7 +12,16 @@ FIELDS = {
     *("template_variables", "email_domain_id", "from_email", "from_name", "reply_to", "target_list_ids"),
     *("segment_filters", "send_rate_per_minute", "batch_size", "timezone", "scheduled_at", "total_recipients"),
     *("total_sent", "total_delivered", "total_opened", "total_clicked", "total_bounced", "total_failed"),
-    *("total_uncertain", "open_rate", "click_rate", "bounce_rate", "failure_reason", "created_at", "updated_at"),
+    *(
+        "total_uncertain",
+        "dropped",
+        "open_rate",
+        "click_rate",
+        "bounce_rate",
+        "failure_reason",
+        "created_at",
+        "updated_at",
+    ),
     *("sent_at", "completed_at"),
 }
 

@@ -17,6 +17,7 @@ from models.rules.ids import new_id
 from models.rules.lifecycle import MessageState
 from models.session import Database
 from models.settings import Settings
+from models.store.chunks import requeue_due
 from models.store.organizations import add_verified_domain, create_organization, top_up
 from models.store.runs import Totals, campaign_totals, find_run
 from models.tables import Campaign, Contact, ContactList, ContactListMember, LedgerEntry, Message, Organization, Run
@@ -63,11 +64,18 @@ class Engine:
             session.flush()
             engine = cls(settings, database, organization.id, list_id)
             rows = [
-                {"organization_id": organization.id, "id": new_id(), "email": f"c{i}@example.com", "first_name": f"N{i}"}
+                {
+                    "organization_id": organization.id,
+                    "id": new_id(),
+                    "email": f"c{i}@example.com",
+                    "first_name": f"N{i}",
+                }
                 for i in range(contacts)
             ]
             session.execute(insert(Contact), rows)
-            members = [{"organization_id": organization.id, "list_id": list_id, "contact_id": row["id"]} for row in rows]
+            members = [
+                {"organization_id": organization.id, "list_id": list_id, "contact_id": row["id"]} for row in rows
+            ]
             session.execute(insert(ContactListMember), members)
             engine.recipients = [str(row["email"]) for row in rows]
         return engine
@@ -90,9 +98,7 @@ class Engine:
     def accept(self, campaign_id: UUID) -> Run:
         """Start the campaign."""
         with self.database.transaction(self.organization_id) as session:
-            return accept_campaign(
-                session, self.organization_id, campaign_id, settings=self.settings, started_by="api"
-            )
+            return accept_campaign(session, self.organization_id, campaign_id, settings=self.settings, started_by="api")
 
     def plan(self, run: Run) -> Planned | None:
         """Plan it."""
@@ -158,7 +164,10 @@ class Engine:
         """Let the time of all leases be over."""
         with self.database.transaction(None) as session:
             session.execute(
-                text("UPDATE chunks SET lease_until = now() - interval '1 second' WHERE run_id = :run AND state = 'leased'"),
+                text(
+                    "UPDATE chunks SET lease_until = now() - interval '1 second'"
+                    " WHERE run_id = :run AND state = 'leased'"
+                ),
                 {"run": run.id},
             )
 
@@ -167,8 +176,13 @@ class Engine:
         with self.database.transaction(None) as session:
             session.execute(text("UPDATE deferrals SET retry_at = now() WHERE run_id = :run"), {"run": run.id})
 
+    def requeue(self, run: Run) -> int:
+        """Move due second tries into a new chunk; how many."""
+        with self.database.transaction(None) as session:
+            return requeue_due(session, run.id, limit=self.settings.chunk_size)
+
     def check_invariants(self, run: Run, accepted: Counter[str]) -> None:
-        """The four promises, with the mail server's log as the witness: nobody lost, nobody twice, every cent, counters."""
+        """The promises, with the mail server's log as the witness: nobody lost, nobody twice, every cent, counters."""
         states = self.states(run)
         totals = self.totals(run)
         self._check_everybody(run, accepted)

@@ -17,7 +17,9 @@ def _execute(engine, statement, **values):
 def test_the_plan_writes_messages_chunks_and_the_dropped_and_charges_exactly(make_engine):
     engine = make_engine(contacts=1200)
     _execute(engine, "UPDATE contacts SET status = 'unsubscribed' WHERE email = 'c0@example.com'")
-    suppress = "INSERT INTO suppressions (organization_id, id, recipient, reason) SELECT organization_id, id, email, 'manual'"
+    suppress = (
+        "INSERT INTO suppressions (organization_id, id, recipient, reason) SELECT organization_id, id, email, 'manual'"
+    )
     _execute(engine, f"{suppress} FROM contacts WHERE email IN ('c1@example.com', 'c2@example.com')")
     run = engine.accept(engine.campaign())
     planned = engine.plan(run)
@@ -58,8 +60,8 @@ def test_planning_twice_at_once_plans_once(make_engine):
 def test_an_audience_that_grew_beyond_the_credits_fails_with_the_hold_released(make_engine):
     engine = make_engine(contacts=5, credits_="0.05")
     run = engine.accept(engine.campaign())
-    add = "INSERT INTO contacts (organization_id, id, email) VALUES (:organization, gen_random_uuid(), 'late@example.com')"
-    _execute(engine, add)
+    add = "INSERT INTO contacts (organization_id, id, email) VALUES (:organization, gen_random_uuid(), :email)"
+    _execute(engine, add, email="late@example.com")
     member = "INSERT INTO contact_list_members SELECT organization_id, :list, id FROM contacts WHERE email LIKE 'late%'"
     _execute(engine, member, list=engine.list_id)
     with pytest.raises(InsufficientCredits):

@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
+from deployments.sink_log import read_entries
 from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
 from tasks.sending.drain import Tally
 from tests.support.engine import MailServer
@@ -53,8 +54,10 @@ def test_who_opts_out_after_the_plan_gets_nothing_and_is_refunded(make_engine, s
     run = engine.planned()
     with engine.database.transaction(None) as session:
         session.execute(
-            text("INSERT INTO suppressions (organization_id, id, recipient, reason) VALUES (:o, :o, 'c7@example.com', 'manual')"),
-            {"o": engine.organization_id},
+            text(
+                "INSERT INTO suppressions (organization_id, id, recipient, reason) VALUES (:o, :o, :recipient, 'manual')"
+            ),
+            {"o": engine.organization_id, "recipient": "c7@example.com"},
         )
     tally = engine.send(run)
     assert (tally.accepted, tally.suppressed) == (49, 1)
@@ -118,13 +121,7 @@ def test_a_rate_is_kept_over_all_senders(make_engine, server):
     for thread in threads:
         thread.join()
     assert began == 0
-    times = sorted(entry["time"] for entry in _entries(server))
+    times = sorted(entry["time"] for entry in read_entries(server.log))
     # A clock may be read late, never early: within any second there are at most two bursts.
     assert times[-1] - times[0] >= 2.0
     engine.check_invariants(run, server.accepted())
-
-
-def _entries(server):
-    from deployments.sink_log import read_entries
-
-    return list(read_entries(server.log))
