@@ -17,7 +17,8 @@ from deployments import postgres
 from deployments.connection import running_stack
 from deployments.state import FolderLock
 from models.errors import SetupError
-from models.migrations.run import downgrade, ensure_roles, upgrade
+from models.migrations.restoring import engine_may_own, remove_schema
+from models.migrations.run import upgrade
 from models.session import conninfo, psycopg_url, secret_key
 from models.settings import Settings
 from models.store.inspection import is_unused
@@ -82,9 +83,9 @@ def restore(settings: Settings, file: Path) -> None:
     with reachable_database(settings) as url:
         if not _unused(url):
             raise SetupError("This database is in use: a backup is restored into an empty one only.")
-        ensure_roles(url, settings)
-        downgrade(url, "base")
-        _run("pg_restore", ["--single-transaction", "--exit-on-error", str(file)], url)
+        remove_schema(url, settings)
+        with engine_may_own(url):
+            _run("pg_restore", ["--single-transaction", "--exit-on-error", str(file)], url)
         upgrade(url, settings)
 
 

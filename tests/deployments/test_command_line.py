@@ -1,0 +1,66 @@
+"""The command line as a person meets it: quick help, errors in one line."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+_COMMANDS = [["up"], ["demo"], ["org", "create"], ["doctor"], ["migrate"], ["results"], ["backup"], ["restore"]]
+
+
+def _exosend(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"EXOSEND_DATA_DIR": str(folder)}
+    return subprocess.run(
+        [sys.executable, "-m", "deployments.cli", *arguments],
+        capture_output=True, text=True, env=environment, timeout=120, check=False,
+    )  # fmt: skip
+
+
+def test_help_imports_none_of_the_heavy_libraries(tmp_path: Path) -> None:
+    code = (
+        "import sys; from deployments.cli import app; app(['--help'], result_action='return_value');"
+        "print('heavy:', sorted({'prefect', 'polars', 'sqlalchemy', 'flask', 'alembic'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert "Start everything on this machine" in done.stdout
+    assert "heavy: []" in done.stdout
+
+
+@pytest.mark.parametrize("command", _COMMANDS, ids=" ".join)
+def test_every_command_explains_itself_and_its_options(command: list[str], tmp_path: Path) -> None:
+    done = _exosend(*command, "--help", folder=tmp_path)
+    assert done.returncode == 0
+    assert "--data-dir" in done.stdout
+    assert "no-json" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["migrate"], "No stack runs on"),
+        (["org", "create", "--name", "Acme", "--credits", "1e3,5"], "--credits must be an amount"),
+        (["org", "create", "--name", "Acme", "--credits", "5", "--domain", "not a domain"], "is not an email domain"),
+        (["results", "no-uuid", "--out", "x.parquet"], "no-uuid is not the id of a run"),
+        (["backup", "file"], "There is no database in"),
+        (["restore", "no-file"], "There is no file no-file"),
+        (["up", "--port", "99999"], "EXOSEND_PORT: Input should be less than or equal to 65535"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_what_a_person_can_mend_is_one_line_and_exit_code_1(arguments: list[str], message: str, tmp_path: Path) -> None:
+    done = _exosend(*arguments, folder=tmp_path)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert message in done.stderr
+    assert done.stderr.startswith("exosend: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_doctor_names_what_is_wrong_where_nothing_runs(tmp_path: Path) -> None:
+    done = _exosend("doctor", folder=tmp_path)
+    assert done.returncode == 1
+    assert "No stack runs on" in done.stdout.replace("\n", " ")
+    assert "there is none" in done.stdout
+    assert "no real provider" in done.stdout
