@@ -25,8 +25,8 @@ _ids_lock = Lock()
 
 @lru_cache(maxsize=4)
 def prefect_client(url: str) -> httpx2.Client:
-    """Kept connections to a Prefect server's API."""
-    return httpx2.Client(base_url=url, timeout=TIMEOUT_SECONDS)
+    """Kept connections to a Prefect server's API; no proxy stands between, whatever the environment says."""
+    return httpx2.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False)
 
 
 def start_flow(

@@ -1,0 +1,157 @@
+"""Every documented example that is served: the documented request gets an answer of the documented shape."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import text
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
+
+from api.blueprints import contact_imports
+from models.rules.ids import new_id
+from models.store.organizations import add_verified_domain, top_up
+from tasks.runs.importing import run_import
+
+EXAMPLES = json.loads((Path(__file__).parents[2] / "docs" / "api" / "endpoints.json").read_text())
+GROUPS = {"Email templates", "Email campaigns", "Contacts", "Contact lists", "Suppressions", "Account"}
+SERVED = [example for example in EXAMPLES if example["group"] in GROUPS]
+STATUS_BEFORE = {"pause": "sending", "resume": "paused"}
+
+
+def _name(example: dict[str, Any]) -> str:
+    return f"{example['method']} {example['path'].removeprefix('/api/v1')}"
+
+
+def _same_shape(documented: Any, actual: Any, place: str = "") -> None:
+    """The answer has every documented key, with a value of the documented kind; null only where there is one."""
+    if isinstance(documented, dict):
+        assert isinstance(actual, dict), place
+        if place.endswith("custom_fields"):
+            return
+        assert documented.keys() <= actual.keys(), (place, documented.keys() - actual.keys())
+        for key, value in documented.items():
+            _same_shape(value, actual[key], f"{place}.{key}")
+    elif isinstance(documented, list):
+        assert isinstance(actual, list), place
+        for item in actual:
+            _same_shape(documented[0] if documented else item, item, f"{place}[]")
+    elif isinstance(documented, bool):
+        assert isinstance(actual, bool), place
+    elif isinstance(documented, int | float):
+        assert isinstance(actual, int | float), place
+    elif isinstance(documented, str) and actual is not None:
+        assert isinstance(actual, str), place
+
+
+@pytest.fixture
+def world(acme, engine, monkeypatch, settings) -> dict[str, str]:
+    """One of each thing that a path or a body may name."""
+
+    def start_import(_settings: object, _deployment: str, parameters: Any, **_options: Any) -> None:
+        run_import(engine, parameters.import_id, settings)
+
+    monkeypatch.setattr(contact_imports, "start_flow", start_import)
+    with engine.transaction(None) as session:
+        domain = add_verified_domain(session, acme.organization_id, "example.com")
+        top_up(session, acme.organization_id, 100, reference="t")  # type: ignore[arg-type]
+    source = {
+        "name": "T",
+        "slug": "t",
+        "subject_template": "S",
+        "html_content": "<p>x</p>",
+        "variables": ["first_name"],
+    }
+    made = {
+        "template": acme.created("/email-templates", source)["id"],
+        "contact": acme.created("/contacts", {"email": "c@example.com"})["id"],
+        "list": acme.created("/contact-lists", {"name": "L"})["id"],
+        "suppression": acme.created("/suppressions", {"email": "s@example.com"})["id"],
+        "domain": str(domain.id),
+    }
+    acme.post(f"/contact-lists/{made['list']}/contacts", {"contact_ids": [made["contact"]]})
+    body = {"name": "C", "subject": "S", "html_content": "<p>x</p>", "target_list_ids": [made["list"]]}
+    return {**made, "campaign": acme.created("/campaigns", body)["id"]}
+
+
+def _path(example: dict[str, Any], world: dict[str, str]) -> str:
+    owner = {
+        "Email templates": "template",
+        "Email campaigns": "campaign",
+        "Contacts": "contact",
+        "Contact lists": "list",
+    }
+    path = example["path"].removeprefix("/api/v1").replace("{contact_id}", world["contact"])
+    path = path.replace("{email}", "s@example.com").replace("{id}", world[owner.get(example["group"], "contact")])
+    return f"{path}?{example['query_example']}" if example.get("query_example") else path
+
+
+def _body(example: dict[str, Any], world: dict[str, str]) -> Any:
+    """The documented request, with ids and hours that are there."""
+    body = dict(example.get("request_json") or {})
+    real = {
+        "email_template_id": world["template"],
+        "email_domain_id": world["domain"],
+        "target_list_ids": [world["list"]],
+        "contact_ids": [world["contact"]],
+        "scheduled_at": "2030-03-04T23:25:31",
+    }
+    return {name: real.get(name, value) for name, value in body.items()} or None
+
+
+def _call(acme, example: dict[str, Any], world: dict[str, str]):
+    if example.get("request_multipart"):
+        file = FileStorage(io.BytesIO(b"email,first_name\nx@example.com,X\nbad,Y\n"), "contacts.csv")
+        boundary, data = encode_multipart({"list_id": world["list"], "file": file})
+        kind = f"multipart/form-data; boundary={boundary}"
+        return acme.post(_path(example, world), data=data, content_type=kind)
+    return acme.call(example["method"], _path(example, world), _body(example, world))
+
+
+def _bring_to(engine, world: dict[str, str], status: str) -> None:
+    """The campaign in another state, with a run as far."""
+    values = {"campaign": world["campaign"], "run": new_id(), "status": status}
+    with engine.transaction(None) as session:
+        session.execute(
+            text("""
+                INSERT INTO runs (id, organization_id, kind, state, campaign_id, started_by)
+                SELECT :run, organization_id, 'campaign', :status, id, 'api' FROM campaigns WHERE id = :campaign
+            """),
+            values,
+        )
+        session.execute(text("UPDATE campaigns SET status = :status, run_id = :run WHERE id = :campaign"), values)
+
+
+@pytest.mark.parametrize("example", SERVED, ids=_name)
+def test_a_documented_request_gets_the_documented_answer(acme, engine, world, example) -> None:
+    before = STATUS_BEFORE.get(example["path"].rsplit("/", 1)[1])
+    if before:
+        _bring_to(engine, world, before)
+    answer = _call(acme, example, world)
+    documented = example["response_example"]
+    creates = documented.get("message", "").endswith((" created.", " duplicated.", " suppressed."))
+    assert answer.status_code == (201 if creates else 200), answer.text
+    _same_shape(documented, answer.get_json())
+    assert answer.get_json().keys() == documented.keys()
+    assert answer.get_json().get("message") == documented.get("message")
+
+
+def test_every_documented_endpoint_of_these_groups_is_there(app: Flask) -> None:
+    served = {
+        (method, rule.rule.replace("<id:", "{").replace("<path:", "{").replace(">", "}"))
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+    }
+    names = ("template_id", "campaign_id", "list_id")
+    general = {(method, _general(rule, names)) for method, rule in served}
+    missing = {(example["method"], example["path"]) for example in SERVED} - general
+    assert not missing
+
+
+def _general(rule: str, names: tuple[str, ...]) -> str:
+    for name in names:
+        rule = rule.replace(f"{{{name}}}", "{id}")
+    return rule.replace("{contact_id}", "{id}") if rule.startswith("/api/v1/contacts/") else rule
