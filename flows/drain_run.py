@@ -19,6 +19,11 @@ def drain_run(
         int, Field(title="Epoch", description="How often the run was started: an older start does nothing.")
     ],
 ) -> State:
-    """One more sender for a run: takes chunks until none is left. Started by send-campaign for large audiences."""
+    """One more sender for a run: takes chunks until none is left. Started by send-campaign for large audiences.
+
+    Args:
+        run_id: Id of a run that is being sent.
+        epoch: How often the run was started: an older start does nothing.
+    """
     tally = send(run_id, epoch)
     return Completed(message=f"{tally.chunks} chunks, {tally.accepted} accepted.")

@@ -16,7 +16,11 @@ from tasks.steps.contacts import import_file
 def import_contacts(
     import_id: Annotated[UUID, Field(title="Import", description="Id of the import; the API stored its file.")],
 ) -> State:
-    """Import the contacts of an uploaded CSV: normalise, validate, dedupe, store, put on a list."""
+    """Import the contacts of an uploaded CSV: normalise, validate, dedupe, store, put on a list.
+
+    Args:
+        import_id: Id of the import; the API stored its file.
+    """
     counts = import_file(import_id)
     if counts is None:
         return Completed(message="The file had been imported before.")
