@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 _TEXTS = {401: "Unauthenticated.", 403: str(Forbidden()), 404: str(NotFound()), 503: "Service Unavailable"}
 
 
-class Unauthenticated(ExoSendError):  # noqa: N818 – named as the product's other errors are
+class Unauthenticated(ExoSendError):
     """The request carries no token that is known, whole and still good."""
 
     status = 401

@@ -17,6 +17,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 
 from api.starter import start_flow
 from deployments.courier_children import Children
+from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, start_key
 from models.rules.lifecycle import CampaignStatus, RunKind
@@ -39,6 +40,8 @@ _START_AFTER_SECONDS = 2.0  # the API starts its flows itself; what is queued fo
 _STUCK_AFTER_SECONDS = 90.0  # a flow run starts in 4–12 s, in a queue of them later
 _IDLE_SECONDS = 30.0  # a flow that has planned begins to send within a second
 _LATE_MINUTES = 60.0
+_PREFECT_SECONDS = 10.0  # a campaign scheduled in Prefect is Prefect's to start; that long after its hour ours
+_MIRROR_SECONDS = 3.0
 
 
 class Courier:
@@ -50,11 +53,13 @@ class Courier:
         self._name = f"courier@{socket.gethostname()}:{os.getpid()}"
         self._children = Children()
         self._beat_at = 0.0
+        self._mirrored_at = 0.0
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
         duties: list[Callable[[], None]] = [
             self._beat,
+            self._mirror_schedules,
             self._fire_scheduled,
             self._start_queued,
             self._retry_deferred,
@@ -88,9 +93,15 @@ class Courier:
         with self._database.transaction(None) as session:
             heartbeats.beat(session, self._name, "courier", {"children": len(self._children)})
 
+    def _mirror_schedules(self) -> None:
+        if time.monotonic() - self._mirrored_at < _MIRROR_SECONDS:
+            return
+        mirror_schedules(self._database, self._settings)
+        self._mirrored_at = time.monotonic()
+
     def _fire_scheduled(self) -> None:
         with self._database.transaction(None) as session:
-            due = due_campaigns(session)
+            due = due_campaigns(session, prefect_seconds=_PREFECT_SECONDS)
         for campaign in due:
             self._fire(campaign)
 

@@ -28,7 +28,7 @@ _HOPELESS_FAILURES = 4  # seven seconds after the first one
 _ROTATE_SECONDS = 60.0
 
 
-class Stopping(Exception):  # noqa: N818 - a request, not an error
+class Stopping(Exception):
     """Somebody asked the stack to stop while it was starting."""
 
 

@@ -4,8 +4,8 @@ from typing import Annotated
 from uuid import UUID
 
 from prefect import flow, get_run_logger
-from prefect.deployments import run_deployment
 from prefect.client.schemas import State
+from prefect.deployments import run_deployment
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from flows.naming import name_by_campaign
 from models.errors import ExoSendError
 from models.pipelines import DRAIN_RUN, start_key
 from models.store.runs import find_run
-from tasks.audience.chunk import CHUNKS_PER_DRAINER
+from tasks.audience.chunking import CHUNKS_PER_DRAINER
 from tasks.steps.campaign import accept, close, plan, send
 from tasks.steps.engine import flow_database, flow_settings
 
@@ -37,6 +37,11 @@ def send_campaign(
 
     Start it here with the id of a draft, or schedule it: the audience is counted and its cost held, then every
     recipient gets one message. What happened is under Artifacts: the funnel, the progress, the delivery stats.
+
+    Args:
+        campaign_id: Id of the campaign to send: a draft, or one that is scheduled.
+        run_id: Leave empty. Filled in when the API accepted the campaign already.
+        epoch: Leave empty. How often the run was started: an older start ends at once.
     """
     try:
         if run_id is None or epoch is None:

@@ -22,12 +22,14 @@ class Settings(BaseSettings):
     )
     secret_key: SecretStr | None = Field(
         None,
-        description="Key for what is encrypted and signed. Left out, the file `secret.key` in the data folder, made on the first `up`.",
+        description="Key for what is encrypted and signed. Left out, the file `secret.key` in the data folder, "
+        "made on the first `up`.",
     )
 
     database_url: str | None = Field(
         None,
-        description="PostgreSQL 15 or newer, as a role that may create roles and tables. Left out, an embedded PostgreSQL in the data folder.",
+        description="PostgreSQL 15 or newer, as a role that may create roles and tables. Left out, an embedded "
+        "PostgreSQL in the data folder.",
     )
     api_database_url: str | None = Field(
         None, description="The same database as role exosend_api; left out, derived from the one above."
@@ -55,7 +57,7 @@ class Settings(BaseSettings):
     )
     prefect_database_url: str | None = Field(
         None,
-        description="Database of the Prefect server (postgresql+asyncpg://…); left out, its own SQLite in the data folder.",
+        description="Database of the Prefect server (postgresql+asyncpg://…); left out, SQLite in the data folder.",
     )
     work_pool: str = Field("exosend", description="Prefect work pool that the flows run in.")
     worker_limit: int = Field(6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 200 MB.")
@@ -63,7 +65,7 @@ class Settings(BaseSettings):
     smtp_url: str | None = Field(
         None,
         description="Mail server: smtp://[user:password@]host[:port] (STARTTLS where offered), smtps://…; "
-        "options ?connections=8&starttls=auto|require|off. Left out, email goes to the sandbox.",
+        "options ?connections=8&starttls=auto|require|off&timeout=30. Left out, email goes to the sandbox.",
     )
 
     drainers: int = Field(2, ge=1, le=64, description="Most flow runs that send one campaign together.")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import case, func, select, text, update
 from sqlalchemy.orm import Session
 
 from models.errors import IllegalState, NotFound
@@ -73,14 +73,38 @@ def illegal_move(campaign: Campaign, target: CampaignStatus, verb: str | None = 
     )
 
 
-def due_campaigns(session: Session, *, limit: int = 20) -> Sequence[Campaign]:
-    """Scheduled campaigns whose hour has come. For the engine, over all organizations."""
+def due_campaigns(session: Session, *, prefect_seconds: float, limit: int = 20) -> Sequence[Campaign]:
+    """Scheduled campaigns whose hour has come. For the engine, over all organizations.
+
+    Those that a scheduled flow run in Prefect stands for are due `prefect_seconds` later: it is to start them itself.
+    """
+    grace = func.make_interval(0, 0, 0, 0, 0, 0, prefect_seconds)
+    due_at = case((Campaign.schedule_flow_run_id.is_(None), Campaign.scheduled_at), else_=Campaign.scheduled_at + grace)
     return (
         session.execute(
             select(Campaign)
-            .where(Campaign.status == CampaignStatus.SCHEDULED.value, Campaign.scheduled_at <= func.now())
+            .where(
+                Campaign.status == CampaignStatus.SCHEDULED.value,
+                Campaign.scheduled_at <= func.now(),
+                due_at <= func.now(),
+            )
             .order_by(Campaign.scheduled_at)
             .limit(limit)
+        )
+        .scalars()
+        .all()
+    )
+
+
+def mirrored_campaigns(session: Session) -> Sequence[Campaign]:
+    """Scheduled campaigns that a scheduled flow run in Prefect stands for, the hour not being near."""
+    return (
+        session.execute(
+            select(Campaign).where(
+                Campaign.status == CampaignStatus.SCHEDULED.value,
+                Campaign.schedule_flow_run_id.is_not(None),
+                Campaign.scheduled_at > func.now() + func.make_interval(0, 0, 0, 0, 0, 0, 15.0),
+            )
         )
         .scalars()
         .all()

@@ -47,6 +47,7 @@ class Campaign(Base):
     batch_size: Mapped[int] = mapped_column(server_default=text("100"))
     timezone: Mapped[str | None]
     scheduled_at: Mapped[datetime | None]
+    schedule_flow_run_id: Mapped[UUID | None]  # the scheduled flow run in Prefect that stands for `scheduled_at`
     run_id: Mapped[UUID | None]
     failure_reason: Mapped[str | None]
     sent_at: Mapped[datetime | None]  # when sending started

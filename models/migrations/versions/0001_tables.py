@@ -478,6 +478,7 @@ def upgrade() -> None:
         sa.Column("batch_size", sa.Integer(), server_default=sa.text("100"), nullable=False),
         sa.Column("timezone", sa.Text(), nullable=True),
         sa.Column("scheduled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("schedule_flow_run_id", sa.UUID(), nullable=True),
         sa.Column("run_id", sa.UUID(), nullable=True),
         sa.Column("failure_reason", sa.Text(), nullable=True),
         sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),

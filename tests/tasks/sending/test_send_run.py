@@ -55,7 +55,8 @@ def test_who_opts_out_after_the_plan_gets_nothing_and_is_refunded(make_engine, s
     with engine.database.transaction(None) as session:
         session.execute(
             text(
-                "INSERT INTO suppressions (organization_id, id, recipient, reason) VALUES (:o, :o, :recipient, 'manual')"
+                "INSERT INTO suppressions (organization_id, id, recipient, reason)"
+                " VALUES (:o, :o, :recipient, 'manual')"
             ),
             {"o": engine.organization_id, "recipient": "c7@example.com"},
         )
