@@ -78,6 +78,8 @@ class Supervisor:
 
     def __enter__(self) -> "Supervisor":
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number == signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                continue  # started with nohup: a closed terminal is no reason to stop
             self._handlers[number] = signal.signal(number, self._on_signal)
         self.state.save(self._data_dir)
         self._start_watchdog()
