@@ -30,8 +30,8 @@ check: $(READY) ## Lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## Measure, each figure beside its limit
-	$(BIN)/python -m benchmarks $(ARGS)
+bench: $(READY) ## Measure, each figure beside its limit (QUICK=1: small amounts, a minute)
+	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 fmt: $(READY) ## Format the code and mend what the linter can
 	$(BIN)/ruff format .
