@@ -22,7 +22,7 @@ up: $(READY) ## Start everything and keep it running until Ctrl-C
 	@$(BIN)/exosend up $(ARGS)
 
 test: $(READY) ## All tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
 
 check: $(READY) ## Lint, format, types, layers
 	$(BIN)/ruff check .
