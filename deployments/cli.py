@@ -16,11 +16,13 @@ _COMMANDS = {
     "doctor": "Check what is configured, reachable and up to date; exit code 1 if anything is wrong.",
     "migrate": "Bring the database to the schema of this version.",
     "results": "Write the results of one run to a Parquet file.",
+    "analyst-url": "Print the address of the database for analysts, who read the schema `results`.",
     "backup": "Write the database to one file. The secret key is not in it: keep a copy of it elsewhere.",
     "restore": "Read a backup into an empty database.",
 }
 for _name, _help in _COMMANDS.items():
-    app.command(f"deployments.commands.{_name}:{_name}", name=_name, help=_help)
+    _module = _name.replace("-", "_")
+    app.command(f"deployments.commands.{_module}:{_module}", name=_name, help=_help)
 
 org = App(name="org", help="Organizations.")
 org.command("deployments.commands.org:create", name="create", help="Create an organization and its first token.")
