@@ -1,6 +1,6 @@
 """Bring a database to the schema of this version, as its owner."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from models.settings import Settings
 _OWNER = "exosend_owner"
 # Two processes that start at once both migrate; the second waits for the first and finds nothing to do.
 _LOCK = 5_392_006_111
+# People connect as this role with programs of their own: a query that runs for hours keeps VACUUM from its work.
+_ANALYST_LIMITS = ("default_transaction_read_only = on", "statement_timeout = '10min'")
 
 
 def upgrade(owner_url: str, settings: Settings, revision: str = "head") -> None:
@@ -61,7 +63,7 @@ def ensure_roles(owner_url: str, settings: Settings) -> None:
             _ensure_role(connection, _OWNER, sql.SQL("NOLOGIN"))
             _ensure_role(connection, Role.ENGINE, _login(settings, Role.ENGINE, "BYPASSRLS"))
             _ensure_role(connection, Role.API, _login(settings, Role.API, "NOBYPASSRLS"))
-            _ensure_role(connection, Role.ANALYST, _login(settings, Role.ANALYST, "NOBYPASSRLS"))
+            _ensure_role(connection, Role.ANALYST, _login(settings, Role.ANALYST, "NOBYPASSRLS"), _ANALYST_LIMITS)
             # Views for analysts belong to the engine's role, since their owner must see every organization.
             connection.execute(sql.SQL("GRANT exosend_engine TO exosend_owner; GRANT exosend_owner TO CURRENT_USER"))
             connection.execute(
@@ -80,12 +82,16 @@ def _login(settings: Settings, role: Role, security: str) -> sql.Composed:
     return sql.SQL("LOGIN {} PASSWORD {}").format(sql.SQL(security), sql.Literal(role_password(settings, role)))
 
 
-def _ensure_role(connection: psycopg.Connection, name: str, options: sql.Composable) -> None:
+def _ensure_role(
+    connection: psycopg.Connection, name: str, options: sql.Composable, limits: Sequence[str] = ()
+) -> None:
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
         known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone()
         verb = sql.SQL("ALTER" if known else "CREATE")
         connection.execute(sql.SQL("{} ROLE {} {}").format(verb, sql.Identifier(name), options))
+        for limit in limits:
+            connection.execute(sql.SQL("ALTER ROLE {} SET {}").format(sql.Identifier(name), sql.SQL(limit)))
 
 
 @contextmanager
