@@ -63,8 +63,8 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
         {RunState.PLANNING, RunState.SENDING, RunState.PAUSED, RunState.CLOSING, RunState.FAILED}
     ),
     RunState.PLANNING: frozenset(
-        {RunState.SENDING, RunState.PAUSED, RunState.COMPLETED, RunState.CLOSING, RunState.FAILED}
-    ),
+        {RunState.QUEUED, RunState.SENDING, RunState.PAUSED, RunState.COMPLETED, RunState.CLOSING, RunState.FAILED}
+    ),  # back to the outbox when its flow died
     RunState.SENDING: frozenset({RunState.PAUSED, RunState.COMPLETED, RunState.CLOSING}),
     # Resuming starts a flow again, so a paused run goes back to the outbox, one epoch later.
     RunState.PAUSED: frozenset({RunState.QUEUED, RunState.CLOSING}),

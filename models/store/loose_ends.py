@@ -36,7 +36,10 @@ def requeue_stuck(session: Session, *, silent_for_seconds: float) -> Sequence[UU
         update(Run)
         .where(
             Run.state.in_([RunState.QUEUED.value, RunState.PLANNING.value]),
-            Run.alive_at < _seconds_ago(silent_for_seconds),
+            # Longer each time: in a long queue of flow runs every further start would make it longer.
+            Run.alive_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, silent_for_seconds * Run.epoch),
+            # While Prefect is away nothing was started, and the same start is simply tried again.
+            select(RunFlow.run_id).where(RunFlow.run_id == Run.id, RunFlow.epoch == Run.epoch).exists(),
         )
         .values(state=RunState.QUEUED.value, epoch=Run.epoch + 1, alive_at=func.now())
         .returning(Run.id)

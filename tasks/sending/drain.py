@@ -14,7 +14,6 @@ from typing import Protocol, TypeVar
 
 from models.errors import ExoSendError, StaleLease
 from models.rules.lifecycle import MessageState
-from models.store import chunks, messages
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
@@ -81,13 +80,14 @@ class Drainer:
     who: str
     stop: Callable[[], bool]
     tally: Tally = field(default_factory=Tally)
+    _cut_off: bool = False
     _executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="journal"))
 
     async def drain(self) -> Tally:
         """Send chunks until there is none left for this sender."""
-        while not self.stop():
+        while not self.stop() and not self._cut_off:
             claimed_at = time.monotonic()
-            lease = await self._in_thread(self._claim)
+            lease = await self._in_thread(lambda: self.journal.claim(self.who, self.lease_seconds))
             if lease is None:
                 break
             self.keeper.hold(lease, claimed_at)
@@ -104,21 +104,8 @@ class Drainer:
         """Wait for what the journal still writes, and end its thread."""
         self._executor.shutdown(wait=True)
 
-    def _claim(self) -> Lease | None:
-        with self.journal.database.transaction(None) as session:
-            lease = chunks.claim_chunk(
-                session, self.journal.run_id, self.journal.epoch, who=self.who, lease_seconds=self.lease_seconds
-            )
-        if lease is not None and lease.taken_over:
-            log.warning("Chunk %s taken over from a dead sender; %s uncertain.", lease.no, lease.uncertain)
-        return lease
-
-    def _read(self, lease: Lease) -> list[PlannedMessage]:
-        with self.journal.database.transaction(None) as session:
-            return messages.read_planned(session, lease)
-
     async def _drain_chunk(self, lease: Lease) -> None:
-        planned = await self._in_thread(lambda: self._read(lease))
+        planned = await self._in_thread(lambda: self.journal.read(lease))
         windows = [planned[i : i + self.window_size] for i in range(0, len(planned), self.window_size)]
         ends = _ends(lease.cursor, windows)
         clearance = await self._in_thread(
@@ -131,7 +118,8 @@ class Drainer:
         ready = self._compose_all(windows[0]) if windows else []
         try:
             for k, window in enumerate(windows):
-                if not await self._may_go(window, clearance):
+                clearance = await self._fresh(window, clearance)
+                if not clearance.go or self.stop() or self.keeper.is_lost():
                     break
                 following = windows[k + 1] if k + 1 < len(windows) else []
                 sending = asyncio.create_task(self._send(window, ready, clearance.suppressed))
@@ -157,16 +145,16 @@ class Drainer:
     ) -> Awaitable[Clearance]:
         return self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, upcoming=upcoming))
 
-    async def _may_go(self, window: Sequence[PlannedMessage], clearance: Clearance) -> bool:
-        """Wait for the rate; then look again if what was looked up got old."""
-        while clearance.go and not self.stop() and not self.keeper.is_lost():
-            wait = await self._in_thread(lambda: self.rate.wait_seconds(len(window)))
-            if wait > 0:
-                await self._sleep(wait)
-            if time.monotonic() - clearance.checked_at <= _FRESH_SECONDS:
-                return not self.keeper.is_lost()
-            clearance = await self._in_thread(lambda: self.journal.check(window))
-        return False
+    async def _fresh(self, window: Sequence[PlannedMessage], clearance: Clearance) -> Clearance:
+        """Wait for the rate, then look again if what was looked up got old meanwhile."""
+        if not clearance.go:
+            return clearance
+        wait = await self._in_thread(lambda: self.rate.wait_seconds(len(window)))
+        if wait > 0:
+            await self._sleep(wait)
+        if time.monotonic() - clearance.checked_at <= _FRESH_SECONDS:
+            return clearance
+        return await self._in_thread(lambda: self.journal.check(window))
 
     async def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -213,6 +201,7 @@ class Drainer:
         while not self.keeper.is_lost():
             await asyncio.sleep(_WATCH_SECONDS)
         log.error("The lease was not renewed in time; the provider's connections are closed.")
+        self._cut_off = True  # an aborted provider sends nothing any more: whoever started this sender starts another
         self.provider.abort()
 
     async def _give_back(self, lease: Lease, results: list[Result], cursor: int, *, finished: bool) -> None:

@@ -25,6 +25,7 @@ _T = TypeVar("_T")
 
 # A restart of Postgres takes seconds; longer than this the lease is gone and the answers become evidence.
 _EVIDENCE_SECONDS = 300.0
+_PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.25
 
 
@@ -47,6 +48,27 @@ class Journal:
     epoch: int
     provider: str
     lost: Callable[[], bool]
+
+    def claim(self, who: str, lease_seconds: float) -> Lease | None:
+        """The next free chunk of the run, leased; None when there is none."""
+
+        def take() -> Lease | None:
+            with self.database.transaction(None) as session:
+                return chunks.claim_chunk(session, self.run_id, self.epoch, who=who, lease_seconds=lease_seconds)
+
+        lease = self._insist(take)
+        if lease is not None and lease.taken_over:
+            log.warning("Chunk %s taken over from a dead sender; %s uncertain.", lease.no, lease.uncertain)
+        return lease
+
+    def read(self, lease: Lease) -> list[PlannedMessage]:
+        """The chunk's messages from its cursor on."""
+
+        def look() -> list[PlannedMessage]:
+            with self.database.transaction(None) as session:
+                return messages.read_planned(session, lease)
+
+        return self._insist(look)
 
     def clear(self, session: Session, window: Sequence[PlannedMessage]) -> Clearance:
         """Whether the run still sends at this epoch, and who of the window opted out since the plan."""
@@ -100,6 +122,8 @@ class Journal:
 
     def evidence(self, lease: Lease, results: Sequence[Result]) -> None:
         """Keep true answers that came after the lease was lost: uncertain → accepted is always legal."""
+        if not results:
+            return
         deadline = time.monotonic() + _EVIDENCE_SECONDS
         while True:
             try:
@@ -122,12 +146,13 @@ class Journal:
         return row is not None and row[0] == result.state.value
 
     def _insist(self, work: Callable[[], _T]) -> _T:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         # Postgres may be restarted under us. What was handed over is known here only: try until the lease is lost.
         while True:
             try:
                 return work()
             except (OperationalError, InterfaceError) as error:
-                if self.lost():
+                if self.lost() or time.monotonic() > deadline:
                     raise StaleLease(f"Postgres was away for longer than the lease of run {self.run_id}.") from error
                 log.warning("Postgres is away; trying again: %s", str(error).splitlines()[0])
                 time.sleep(_PAUSE_SECONDS)

@@ -15,7 +15,7 @@ from models.store.runs import find_run, record_flow
 from models.tables import Run
 from tasks.runs.accept import accept_campaign
 from tasks.runs.alive import staying_alive
-from tasks.runs.close import Closed, close_run
+from tasks.runs.close import close_run
 from tasks.runs.plan import Planned, plan_campaign
 from tasks.runs.results import store_results
 from tasks.sending.drain import Tally
@@ -91,23 +91,23 @@ def close(run_id: UUID, epoch: int) -> str:
     """Wait for the other senders, end the run, write its results; returns how it stands."""
     database = flow_database()
     while True:
-        closed = close_run(database, run_id)
+        close_run(database, run_id)
         with database.transaction(None) as session:
             run = find_run(session, run_id)
             left = open_work(session, run_id)
-        if closed is None and run.state in ("sending", "closing") and run.epoch == epoch:
-            if left.ready and run.state == "sending":
-                return "open"
-            if not (left.ready or left.leased) and (left.next_retry_seconds or 0) > _WAIT_FOR_RETRY_SECONDS:
-                get_run_logger().info("%s messages wait for another try; the courier sends them.", left.deferred)
-                return "deferred"
-            time.sleep(_POLL_SECONDS)
-            continue
-        return _finish(run, closed)
+        if run.finished_at is not None:
+            _report(run)  # whoever ended it, this flow or the courier
+        if run.state not in ("sending", "closing") or run.epoch != epoch:
+            return run.state
+        if left.ready and run.state == "sending":
+            return "open"
+        if not (left.ready or left.leased) and (left.next_retry_seconds or 0) > _WAIT_FOR_RETRY_SECONDS:
+            get_run_logger().info("%s messages wait for another try; the courier sends them.", left.deferred)
+            return "deferred"
+        time.sleep(_POLL_SECONDS)
 
 
-def _finish(run: Run, closed: Closed | None) -> str:
-    if closed is not None and run.planned_at is not None:
+def _report(run: Run) -> None:
+    if run.planned_at is not None:
         store_results(flow_database(), run.id)
         publish_results(flow_database(), run.id)
-    return run.state

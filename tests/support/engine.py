@@ -20,7 +20,17 @@ from models.settings import Settings
 from models.store.chunks import requeue_due
 from models.store.organizations import add_verified_domain, create_organization, top_up
 from models.store.runs import Totals, campaign_totals, find_run
-from models.tables import Campaign, Contact, ContactList, ContactListMember, LedgerEntry, Message, Organization, Run
+from models.tables import (
+    Campaign,
+    Contact,
+    ContactList,
+    ContactListMember,
+    LedgerEntry,
+    Message,
+    Organization,
+    Run,
+    Suppression,
+)
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import Closed, close_run
 from tasks.runs.plan import Planned, plan_campaign
@@ -175,6 +185,13 @@ class Engine:
         """Let the waits before second tries be over."""
         with self.database.transaction(None) as session:
             session.execute(text("UPDATE deferrals SET retry_at = now() WHERE run_id = :run"), {"run": run.id})
+
+    def suppress(self, address: str) -> None:
+        """Put an address on the suppression list."""
+        with self.database.transaction(None) as session:
+            session.add(
+                Suppression(organization_id=self.organization_id, id=new_id(), recipient=address, reason="manual")
+            )
 
     def requeue(self, run: Run) -> int:
         """Move due second tries into a new chunk; how many."""

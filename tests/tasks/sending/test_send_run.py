@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 import pytest
-from sqlalchemy import text
 
 from deployments.sink_log import read_entries
 from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
@@ -52,14 +51,7 @@ def test_a_start_that_is_out_of_date_sends_nothing(make_engine, server):
 def test_who_opts_out_after_the_plan_gets_nothing_and_is_refunded(make_engine, server):
     engine = make_engine(contacts=50, smtp_url=server.url)
     run = engine.planned()
-    with engine.database.transaction(None) as session:
-        session.execute(
-            text(
-                "INSERT INTO suppressions (organization_id, id, recipient, reason)"
-                " VALUES (:o, :o, :recipient, 'manual')"
-            ),
-            {"o": engine.organization_id, "recipient": "c7@example.com"},
-        )
+    engine.suppress("c7@example.com")
     tally = engine.send(run)
     assert (tally.accepted, tally.suppressed) == (49, 1)
     closed = engine.close(run)
@@ -67,6 +59,19 @@ def test_who_opts_out_after_the_plan_gets_nothing_and_is_refunded(make_engine, s
     assert closed.refunded == Decimal("0.01")
     assert "c7@example.com" not in server.accepted()
     engine.check_invariants(run, server.accepted())
+
+
+def test_who_opts_out_while_the_sender_waits_for_its_rate_gets_nothing(make_engine, server):
+    engine = make_engine(contacts=6, smtp_url=server.url)
+    run = engine.planned(send_rate_per_minute=60)  # one a second; what was looked up is old by the next
+    tally = Tally()
+    sender = engine.send_in_thread(run, tally=tally)
+    while tally.accepted < 1 and sender.is_alive():
+        sender.join(0.01)
+    engine.suppress("c5@example.com")
+    sender.join()
+    assert (tally.accepted, tally.suppressed) == (5, 1)
+    assert "c5@example.com" not in server.accepted()
 
 
 def test_a_pause_stops_at_the_next_window_and_a_resume_sends_the_rest_once(make_engine, server):
