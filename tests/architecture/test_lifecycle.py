@@ -37,7 +37,7 @@ CAMPAIGNS = {
 }
 RUNS = {
     "queued": "planning sending paused closing failed",
-    "planning": "sending paused completed closing failed",
+    "planning": "queued sending paused completed closing failed",
     "sending": "paused completed closing",
     "paused": "queued closing",
     "closing": "cancelled failed",
