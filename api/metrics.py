@@ -16,7 +16,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.scope import Resources, resources
-from models.store.heartbeats import last_seen
+from models.store.heartbeats import engine_gauges, last_seen
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -36,13 +36,29 @@ class _Now(Collector):
         try:
             with self._found.database.transaction(None) as session:
                 seen = last_seen(session, "courier")
+                numbers = engine_gauges(session)
         except SQLAlchemyError:
             up.add_metric([], 0)
             return [up]
         up.add_metric([], 1)
         if seen is not None:
             silence.add_metric([], seen.total_seconds())
-        return [up, silence]
+        return [up, silence, *_engine(numbers)]
+
+
+def _engine(numbers: list[tuple[str, str, int]]) -> list[Metric]:
+    runs = GaugeMetricFamily("exosend_open_runs", "Runs that have not ended.", labels=["kind", "state"])
+    chunks = GaugeMetricFamily("exosend_open_chunks", "Chunks of runs that have not ended.", labels=["state"])
+    deferred = GaugeMetricFamily("exosend_deferred_messages", "Messages that wait for another try.")
+    for gauge, label, value in numbers:
+        match gauge:
+            case "runs":
+                runs.add_metric(label.split("/"), value)
+            case "chunks":
+                chunks.add_metric([label], value)
+            case "deferred":
+                deferred.add_metric([], value)
+    return [runs, chunks, deferred]
 
 
 @blueprint.get("/metrics")

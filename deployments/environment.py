@@ -27,7 +27,14 @@ def api_environment(settings: Settings) -> dict[str, str]:
         **_secret_key(settings),
         **_mail_server(settings, with_password=False),
         "EXOSEND_API_DATABASE_URL": _url(settings, Role.API),
+        # prometheus-client's own variable: where the worker processes put their numbers to be summed.
+        "PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(settings)),
     }
+
+
+def metrics_folder(settings: Settings) -> Path:
+    """Where the API's worker processes keep their counters while they run."""
+    return settings.data_dir / "metrics"
 
 
 def engine_environment(settings: Settings) -> dict[str, str]:

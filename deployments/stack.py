@@ -1,6 +1,7 @@
 """`exosend up`: brings up the whole of ExoSend on one machine, keeps it up, and takes it down in order."""
 
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 import httpx2
 
 from deployments import postgres, services
-from deployments.environment import prefect_client_environment
+from deployments.environment import metrics_folder, prefect_client_environment
 from deployments.leftovers import end_stack
 from deployments.logs import LogFolder
 from deployments.prefect_api import PrefectApi, applied_fingerprint, fingerprint
@@ -117,6 +118,7 @@ def _bring_up(supervisor: Supervisor, settings: Settings, logs: LogFolder, scree
     if applied_fingerprint(settings) != fingerprint(settings):
         setup = _begin_setup(supervisor, settings)
     settings = _database(supervisor, settings)
+    _empty_metrics(settings)
     supervisor.start(services.api(settings))
     supervisor.start(services.courier(settings))
     supervisor.start(services.worker(settings))
@@ -124,6 +126,12 @@ def _bring_up(supervisor: Supervisor, settings: Settings, logs: LogFolder, scree
     _wait_healthy(supervisor, settings, logs)
     _wait_worker(supervisor, settings, begun_at, logs)
     screen.ready(settings, supervisor.state, time.monotonic() - begun)
+
+
+def _empty_metrics(settings: Settings) -> None:
+    """The counters of processes that have ended would be added to those of the new ones."""
+    shutil.rmtree(metrics_folder(settings), ignore_errors=True)
+    metrics_folder(settings).mkdir(mode=0o700)
 
 
 def _database(supervisor: Supervisor, settings: Settings) -> Settings:

@@ -29,6 +29,11 @@ def last_seen(session: Session, kind: str) -> timedelta | None:
     return silent
 
 
+def engine_gauges(session: Session) -> list[tuple[str, str, int]]:
+    """(gauge, label, value) of the engine over all organizations: open runs, their chunks, deferred messages."""
+    return [(row.gauge, row.label, row.value) for row in session.execute(text("SELECT * FROM engine_gauges()"))]
+
+
 _BEAT = text("""
     INSERT INTO heartbeats (name, kind, seen_at, details) VALUES (:name, :kind, now(), cast(:details AS jsonb))
     ON CONFLICT (name) DO UPDATE SET seen_at = now(), details = excluded.details

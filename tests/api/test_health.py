@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
@@ -11,8 +12,10 @@ from sqlalchemy import text
 from api import health
 from api.app import create_app
 from models.pipelines import PARAMETERS
+from models.rules.ids import new_id
 from models.settings import Settings
 from models.store.heartbeats import beat
+from models.tables import Chunk, Deferral, Run
 
 
 @pytest.fixture
@@ -105,3 +108,19 @@ def test_requests_are_counted_by_route(acme, courier) -> None:
     assert "0190a1b2" not in page
     assert "exosend_database_up 1.0" in page
     assert "exosend_courier_silence_seconds " in page
+
+
+def test_the_engine_is_measured_over_all_organizations(app, engine, acme, globex) -> None:
+    with engine.transaction(None) as session:
+        for organization in (acme.organization_id, globex.organization_id):
+            run_id = new_id()
+            session.add(
+                Run(id=run_id, organization_id=organization, kind="campaign", state="sending", started_by="api")
+            )
+            session.flush()
+            session.add(Chunk(run_id=run_id, no=0, organization_id=organization, size=7))
+            session.add(Deferral(run_id=run_id, position=3, organization_id=organization, retry_at=datetime.now(UTC)))
+    page = app.test_client().get("/metrics").text
+    assert 'exosend_open_runs{kind="campaign",state="sending"} 2.0' in page
+    assert 'exosend_open_chunks{state="ready"} 2.0' in page
+    assert "exosend_deferred_messages 2.0" in page

@@ -89,6 +89,18 @@ BEGIN
     END IF;
 END
 $$;
+
+-- What /metrics shows of all organizations together. Numbers only, so the API's role may have them.
+CREATE FUNCTION engine_gauges() RETURNS TABLE (gauge text, label text, value bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+    SELECT 'runs', r.kind || '/' || r.state, count(*) FROM runs r
+    WHERE r.state NOT IN ('completed', 'cancelled', 'failed') GROUP BY 2
+    UNION ALL
+    SELECT 'chunks', c.state, count(*) FROM chunks c JOIN runs r ON r.id = c.run_id
+    WHERE r.state NOT IN ('completed', 'cancelled', 'failed') GROUP BY 2
+    UNION ALL
+    SELECT 'deferred', '', count(*) FROM deferrals
+$$;
 """
 
 
@@ -116,9 +128,12 @@ def upgrade() -> None:
 
     op.execute("GRANT CREATE ON SCHEMA public TO exosend_engine")
     op.execute("ALTER FUNCTION authenticate_token(uuid, bytea) OWNER TO exosend_engine")
+    op.execute("ALTER FUNCTION engine_gauges() OWNER TO exosend_engine")
     op.execute("REVOKE CREATE ON SCHEMA public FROM exosend_engine")
     op.execute("REVOKE ALL ON FUNCTION authenticate_token(uuid, bytea) FROM PUBLIC")
     op.execute("GRANT EXECUTE ON FUNCTION authenticate_token(uuid, bytea) TO exosend_api")
+    op.execute("REVOKE ALL ON FUNCTION engine_gauges() FROM PUBLIC")
+    op.execute("GRANT EXECUTE ON FUNCTION engine_gauges() TO exosend_api")
     # The sweep makes partitions ahead as the engine; creating tables is the owner's.
     op.execute("ALTER FUNCTION ensure_partitions(int) SECURITY DEFINER SET search_path = public, pg_temp")
     op.execute("REVOKE ALL ON FUNCTION ensure_partitions(int) FROM PUBLIC")
@@ -127,6 +142,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("ALTER FUNCTION ensure_partitions(int) SECURITY INVOKER RESET search_path")
+    op.execute("DROP FUNCTION engine_gauges()")
     op.execute("DROP FUNCTION authenticate_token(uuid, bytea)")
     op.execute("ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON TABLES FROM exosend_engine")
     op.execute("REVOKE ALL ON ALL TABLES IN SCHEMA public FROM exosend_api, exosend_engine")
