@@ -1,12 +1,10 @@
 """Help to send a run that another flow has planned."""
 
-from typing import Annotated
 from uuid import UUID
 
 from prefect import flow
 from prefect.client.schemas import State
 from prefect.states import Completed
-from pydantic import Field
 
 from flows.naming import name_by_run
 from tasks.steps.campaign import send
@@ -14,10 +12,8 @@ from tasks.steps.campaign import send
 
 @flow(name="drain-run", flow_run_name=name_by_run, persist_result=False)
 def drain_run(
-    run_id: Annotated[UUID, Field(title="Run", description="Id of a run that is being sent.")],
-    epoch: Annotated[
-        int, Field(title="Epoch", description="How often the run was started: an older start does nothing.")
-    ],
+    run_id: UUID,
+    epoch: int,
 ) -> State:
     """One more sender for a run: takes chunks until none is left. Started by send-campaign for large audiences.
 

@@ -1,12 +1,10 @@
 """Import a CSV of contacts."""
 
-from typing import Annotated
 from uuid import UUID
 
 from prefect import flow
 from prefect.client.schemas import State
 from prefect.states import Completed
-from pydantic import Field
 
 from flows.naming import name_by_import
 from tasks.steps.contacts import import_file
@@ -14,7 +12,7 @@ from tasks.steps.contacts import import_file
 
 @flow(name="import-contacts", flow_run_name=name_by_import, persist_result=False)
 def import_contacts(
-    import_id: Annotated[UUID, Field(title="Import", description="Id of the import; the API stored its file.")],
+    import_id: UUID,
 ) -> State:
     """Import the contacts of an uploaded CSV: normalise, validate, dedupe, store, put on a list.
 

@@ -1,13 +1,11 @@
 """Send a campaign: accept, plan, send, close."""
 
-from typing import Annotated
 from uuid import UUID
 
 from prefect import flow, get_run_logger
 from prefect.client.schemas import State
 from prefect.deployments import run_deployment
 from prefect.states import Cancelled, Completed, Failed
-from pydantic import Field
 
 from flows.naming import name_by_campaign
 from models.errors import ExoSendError
@@ -20,18 +18,9 @@ from tasks.steps.engine import flow_database, flow_settings
 
 @flow(name="send-campaign", flow_run_name=name_by_campaign, persist_result=False)
 def send_campaign(
-    campaign_id: Annotated[
-        UUID,
-        Field(title="Campaign", description="Id of the campaign to send: a draft, or one that is scheduled."),
-    ],
-    run_id: Annotated[
-        UUID | None,
-        Field(title="Run", description="Leave empty. Filled in when the API accepted the campaign already."),
-    ] = None,
-    epoch: Annotated[
-        int | None,
-        Field(title="Epoch", description="Leave empty. How often the run was started: an older start ends at once."),
-    ] = None,
+    campaign_id: UUID,
+    run_id: UUID | None = None,
+    epoch: int | None = None,
 ) -> State:
     """Send an email campaign to its audience.
 

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from models.errors import StaleLease
-from models.rules.ids import made_on, message_id
+from models.rules.ids import made_on, message_ids_text
 from models.rules.lifecycle import RunState
 from models.session import driver
 
@@ -30,11 +30,11 @@ class Lease:
     taken_over: bool  # from a sender whose lease ran out
     uncertain: int  # messages that takeover made uncertain
 
-    def message_ids(self, start: int, stop: int) -> list[UUID]:
-        """Ids of the chunk's messages start .. stop - 1, counted within the chunk."""
+    def message_ids(self, start: int, stop: int) -> str:
+        """Ids of the chunk's messages start .. stop - 1, counted within the chunk, as a uuid[] in Postgres' text form."""
         if self.positions is not None:
-            return [message_id(self.run_id, position) for position in self.positions[start:stop]]
-        return [message_id(self.run_id, self.first_position + offset) for offset in range(start, stop)]
+            return message_ids_text(self.run_id, self.positions[start:stop])
+        return message_ids_text(self.run_id, range(self.first_position + start, self.first_position + stop))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ _MARK_UNCERTAIN = """
 WITH marked AS (
     UPDATE messages SET state = 'uncertain', error_code = 'uncertain', first_tried_at = coalesce(first_tried_at, now()),
                         error_message = 'Handed over by a sender that stopped before it could record the answer.'
-    WHERE id = ANY(%(ids)s) AND made_on = %(made_on)s AND state = 'planned'
+    WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state = 'planned'
     RETURNING 1
 )
 UPDATE chunks SET uncertain = uncertain + (SELECT count(*) FROM marked)
@@ -196,8 +196,8 @@ def requeue_due(session: Session, run_id: UUID, *, limit: int, run_state: RunSta
     if row is None:
         return 0
     connection.execute(
-        "UPDATE messages SET state = 'planned' WHERE id = ANY(%s) AND made_on = %s AND state = 'deferred'",
-        [[message_id(run_id, position) for position in row[0]], made_on(run_id)],
+        "UPDATE messages SET state = 'planned' WHERE id = ANY(%s::uuid[]) AND made_on = %s AND state = 'deferred'",
+        [message_ids_text(run_id, row[0]), made_on(run_id)],
     )
     return len(row[0])
 

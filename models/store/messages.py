@@ -6,14 +6,17 @@ For windows, UPDATE … FROM unnest(arrays) beats COPY into a temporary table.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
-from models.rules.ids import made_on
+from models.rules.ids import made_on, message_ids_text
 from models.rules.lifecycle import MessageState
 from models.session import driver
 from models.store.chunks import Counts, Lease
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
         """
         SELECT id, position, recipient, variables::text, tries,
                coalesce(extract(epoch FROM now() - first_tried_at) / 3600, 0)::float
-        FROM messages WHERE id = ANY(%s) AND made_on = %s ORDER BY id
+        FROM messages WHERE id = ANY(%s::uuid[]) AND made_on = %s ORDER BY id
         """,
         [lease.message_ids(lease.cursor, lease.size), made_on(lease.run_id)],
         binary=True,
@@ -59,17 +62,25 @@ def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
     return [PlannedMessage(*row) for row in rows]
 
 
+# What the rows have in common stands once (`_column`): unnest fills up a shorter array with NULL.
+#
+# The states to come from are asked for in a CASE, and the ids are named twice, so that no statistics mislead the
+# planner: those of a table that was analysed when nothing was `planned` say that one row is, and then each window
+# took 2 s instead of 10 ms (a scan of the table, and a loop over all outcomes for each row).
 _RECORD = """
 WITH outcome AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(refs)s::text[], %(codes)s::text[], %(details)s::text[],
-                         %(counted)s::smallint[]) AS o (id, state, ref, code, detail, counted)
+    SELECT id, coalesce(state, %(state)s) AS state, coalesce(ref, %(ref)s) AS ref, coalesce(code, %(code)s) AS code,
+           coalesce(detail, %(detail)s) AS detail, coalesce(counted, %(counts)s) AS counted
+    FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(refs)s::text[], %(codes)s::text[], %(details)s::text[],
+                %(counted)s::smallint[]) AS o (id, state, ref, code, detail, counted)
 )
 UPDATE messages m
 SET state = o.state, provider = %(provider)s, provider_ref = o.ref, error_code = o.code, error_message = o.detail,
     tries = m.tries + o.counted, first_tried_at = coalesce(m.first_tried_at, now()),
     sent_at = CASE WHEN o.state = 'accepted' THEN now() END
 FROM outcome o
-WHERE m.id = o.id AND m.made_on = %(made_on)s AND m.state = ANY(%(from)s)
+WHERE m.id = o.id AND m.id = ANY(%(ids)s::uuid[]) AND m.made_on = %(made_on)s
+  AND CASE WHEN o.id IS NOT NULL THEN m.state = ANY(%(from)s) END
 """
 
 _DEFER = """
@@ -101,21 +112,33 @@ def record_results(session: Session, lease: Lease, results: Sequence[Result], *,
 def _record(
     session: Session, lease: Lease, results: Sequence[Result], provider: str, sources: Sequence[MessageState]
 ) -> int:
+    states, state = _column([result.state.value for result in results])
+    refs, ref = _column([result.provider_ref for result in results])
+    codes, code = _column([result.code for result in results])
+    details, detail = _column([result.detail for result in results])
+    counted, counts = _column([int(result.counts_as_try) for result in results])
     cursor = driver(session).execute(
         _RECORD,
         {
-            "ids": [result.id for result in results],
-            "states": [result.state.value for result in results],
-            "refs": [result.provider_ref for result in results],
-            "codes": [result.code for result in results],
-            "details": [result.detail for result in results],
-            "counted": [int(result.counts_as_try) for result in results],
+            "ids": message_ids_text(lease.run_id, [result.position for result in results]),
+            **{"states": states, "refs": refs, "codes": codes, "details": details, "counted": counted},
+            **{"state": state, "ref": ref, "code": code, "detail": detail, "counts": counts},
             "provider": provider,
             "made_on": made_on(lease.run_id),
             "from": [source.value for source in sources],
         },
+        prepare=False,  # a plan made for any number of ids is one for ten
     )
     return cursor.rowcount
+
+
+def _column(values: list[_T]) -> tuple[list[_T], _T | None]:
+    """The values as an array, and nothing for all; or no array, and what all have in common.
+
+    The driver takes 1 µs for each element of an array, and in most windows only the references differ.
+    """
+    first = values[0] if values else None
+    return ([], first) if all(value == first for value in values) else (values, None)
 
 
 def record_evidence(session: Session, lease: Lease, results: Sequence[Result], *, provider: str) -> Counts:
@@ -168,7 +191,7 @@ def suppressed_among(session: Session, organization_id: UUID, channel: str, reci
 _CANCEL = """
 WITH gone AS (
     UPDATE messages SET state = 'cancelled', error_code = 'cancelled'
-    WHERE id = ANY(%(ids)s) AND made_on = %(made_on)s AND state IN ('planned', 'deferred')
+    WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state IN ('planned', 'deferred')
     RETURNING cost
 )
 UPDATE chunks SET state = 'done', lease_until = NULL, cancelled = cancelled + (SELECT count(*) FROM gone),
