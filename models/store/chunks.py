@@ -31,7 +31,7 @@ class Lease:
     uncertain: int  # messages that takeover made uncertain
 
     def message_ids(self, start: int, stop: int) -> str:
-        """Ids of the chunk's messages start .. stop - 1, counted within the chunk, as a uuid[] in Postgres' text form."""
+        """Ids of the chunk's messages start .. stop - 1, counted within the chunk, as Postgres writes a uuid[]."""
         if self.positions is not None:
             return message_ids_text(self.run_id, self.positions[start:stop])
         return message_ids_text(self.run_id, range(self.first_position + start, self.first_position + stop))
