@@ -30,7 +30,7 @@ class Screen:
         pids = {record.name: record.process.pid for record in state.services}
         rows = [
             ("API", settings.api_url, "api"),
-            ("API documentation", f"{settings.api_url}/docs", ""),
+            ("API description", f"{settings.api_url}/openapi.json", ""),
             ("Prefect UI", settings.prefect_url.removesuffix("/api"), "prefect"),
             ("worker", f"work pool {settings.work_pool}, {settings.worker_limit} flow runs at once", "worker"),
             ("courier", "single messages, chunks of dead senders", "courier"),

@@ -8,13 +8,6 @@ from deployments.demo_stack import DemoStack, running_stack
 from tests.support.stack import Stack
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep them in one process: a second stack would only take the first one's time."""
-    for item in items:
-        if "/e2e/" in str(item.path):
-            item.add_marker(pytest.mark.xdist_group("stack"))
-
-
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStack]:
     """The stack."""
