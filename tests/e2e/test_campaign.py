@@ -3,9 +3,9 @@
 import io
 import signal
 
-import import polars as pl
-
+import polars as pl
 import pytest
+
 from deployments.sink_log import read_log
 from tests.support.stack import Stack, exosend, wait_for
 
