@@ -5,6 +5,7 @@ Lines are at most 78 characters where their words allow it (RFC 5322, 2.1.1), an
 
 import binascii
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import idna
@@ -105,7 +106,7 @@ def _encoded_words(text: str, name: str) -> list[str]:
 
     Q escapes all that RFC 2047, 5 (3) forbids in phrases, so the words serve there as well as in a subject.
     """
-    letters = ["_" if c == " " else c if _Q_SAFE(c) else _q_escaped(c) for c in text]
+    letters = [_q_letter(character) for character in text]
     room = min(WORD_MAX, LINE_MAX - len(name) - 2) - len("=?utf-8?q??=")
     if sum(map(len, letters)) <= len(text.encode("utf-8")) * 2:
         return [f"=?utf-8?q?{chunk}?=" for chunk in _chunks(letters, room)]
@@ -115,12 +116,20 @@ def _encoded_words(text: str, name: str) -> list[str]:
     ]
 
 
-def _q_escaped(character: str) -> str:
+@lru_cache(maxsize=1024)
+def _q_letter(character: str) -> str:
+    if character == " ":
+        return "_"
+    if _Q_SAFE(character):
+        return character
     return "".join(f"={byte:02X}" for byte in character.encode("utf-8"))
 
 
 def _chunks(letters: list[str], room: int) -> list[str]:
     """Letters joined into pieces of at most `room` bytes of UTF-8."""
+    whole = "".join(letters)
+    if len(whole.encode("utf-8")) <= room:
+        return [whole]
     chunks = [""]
     used = 0
     for letter in letters:

@@ -13,6 +13,7 @@ import binascii
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from tasks.content.merge_tags import Logic, Part, Tag
 from tasks.content.rendering import LogicRenderer, Scalar, Values, html_of, is_missing, text_of
@@ -21,6 +22,7 @@ Encoder = Callable[[Scalar], bytes]
 Maker = Callable[[Values], bytes]
 
 SOFT_BREAK = b"=\r\n"
+_VALUES_KEPT = 2048
 
 # What stands for itself in quoted-printable and, for html, needs no escape either. 75 and "=" make a full line.
 _SAFE_TEXT = re.compile(r"[ -<>-~]{1,75}").fullmatch
@@ -46,6 +48,8 @@ def encode_piece(text: str) -> bytes:
     return encoded if not encoded or encoded.endswith(b"\n") else encoded + SOFT_BREAK
 
 
+# Names, companies and plans come again and again, each of them in both bodies.
+@lru_cache(maxsize=_VALUES_KEPT, typed=True)
 def encode_text_value(value: Scalar) -> bytes:
     """A value in a plain text body."""
     if type(value) is str and _SAFE_TEXT(value):
@@ -53,6 +57,7 @@ def encode_text_value(value: Scalar) -> bytes:
     return encode_piece(text_of(value))
 
 
+@lru_cache(maxsize=_VALUES_KEPT, typed=True)
 def encode_html_value(value: Scalar) -> bytes:
     """A value in an html body, escaped."""
     if type(value) is str and _SAFE_HTML(value):
