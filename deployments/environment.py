@@ -37,6 +37,11 @@ def metrics_folder(settings: Settings) -> Path:
     return settings.data_dir / "metrics"
 
 
+def temporary_folder(settings: Settings) -> Path:
+    """Where the worker and its flow runs put temporary files."""
+    return settings.data_dir / "tmp"
+
+
 def engine_environment(settings: Settings) -> dict[str, str]:
     """The courier: the database as exosend_engine."""
     return {
@@ -54,6 +59,9 @@ def worker_environment(settings: Settings) -> dict[str, str]:
         **prefect_client_environment(settings),
         "PREFECT_WORKER_QUERY_SECONDS": "1",  # the default of 10 s is most of a flow run's start
         "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS": "false",
+        # Prefect keeps its runner's files in <temporary folder>/runner_storage, whoever runs it: of two users of a
+        # machine the second could not start a worker.
+        "TMPDIR": str(temporary_folder(settings)),
     }
 
 

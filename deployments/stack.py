@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import httpx2
 
 from deployments import postgres, services
-from deployments.environment import metrics_folder, prefect_client_environment
+from deployments.environment import metrics_folder, prefect_client_environment, temporary_folder
 from deployments.leftovers import end_stack
 from deployments.logs import LogFolder
 from deployments.prefect_api import PrefectApi, applied_fingerprint, fingerprint
@@ -118,7 +118,7 @@ def _bring_up(supervisor: Supervisor, settings: Settings, logs: LogFolder, scree
     if applied_fingerprint(settings) != fingerprint(settings):
         setup = _begin_setup(supervisor, settings)
     settings = _database(supervisor, settings)
-    _empty_metrics(settings)
+    _empty_folders(settings)
     supervisor.start(services.api(settings))
     supervisor.start(services.courier(settings))
     supervisor.start(services.worker(settings))
@@ -128,10 +128,11 @@ def _bring_up(supervisor: Supervisor, settings: Settings, logs: LogFolder, scree
     screen.ready(settings, supervisor.state, time.monotonic() - begun)
 
 
-def _empty_metrics(settings: Settings) -> None:
-    """The counters of processes that have ended would be added to those of the new ones."""
-    shutil.rmtree(metrics_folder(settings), ignore_errors=True)
-    metrics_folder(settings).mkdir(mode=0o700)
+def _empty_folders(settings: Settings) -> None:
+    """What processes that have ended left: temporary files, and counters that would be added to the new ones."""
+    for folder in (metrics_folder(settings), temporary_folder(settings)):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
 
 
 def _database(supervisor: Supervisor, settings: Settings) -> Settings:
