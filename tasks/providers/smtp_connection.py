@@ -43,7 +43,8 @@ async def open_connection(
         timeout=address.timeout,
         use_tls=address.tls,
         start_tls=False,
-        tls_context=tls_context or _tls_context(address),
+        # Reading the certificates takes 30 ms, so they are read only where they are needed.
+        tls_context=(tls_context or _tls_context(address)) if address.tls else None,
     )
     step = "connect"
     try:
@@ -54,7 +55,7 @@ async def open_connection(
             await _say_hello(client)
             if address.starttls is not StartTls.OFF and not address.tls:
                 step = "STARTTLS"
-                await _encrypt(client, address)
+                await _encrypt(client, address, tls_context)
             if address.username is not None and address.password is not None:
                 step = "AUTH"
                 await client.login(address.username, address.password)
@@ -87,9 +88,9 @@ async def _say_hello(client: aiosmtplib.SMTP) -> None:
         await client.helo()  # RFC 5321 section 3.2: a server from before ESMTP
 
 
-async def _encrypt(client: aiosmtplib.SMTP, address: SmtpAddress) -> None:
+async def _encrypt(client: aiosmtplib.SMTP, address: SmtpAddress, tls_context: ssl.SSLContext | None) -> None:
     if client.supports_extension("starttls"):
-        await client.starttls()
+        await client.starttls(tls_context=tls_context or _tls_context(address))
         await _say_hello(client)  # RFC 3207 section 4.2: what was said in the clear is forgotten
     elif address.starttls is StartTls.REQUIRE:
         raise aiosmtplib.SMTPException("the server offers no STARTTLS and starttls=require")
