@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.scope import Resources, resources
 from api.starter import prefect_client
 from models.migrations.run import current_revision, head_revision
-from models.pipelines import PARAMETERS
+from models.pipelines import PARAMETERS, WORK_POOL
 from models.settings import Settings
 from models.store.heartbeats import last_seen
 
@@ -111,7 +111,7 @@ def _look_at_prefect(health: Health, settings: Settings) -> None:
     client = prefect_client(settings.prefect_url)
 
     def has_worker() -> bool:
-        workers = client.post(f"/work_pools/{settings.work_pool}/workers/filter", json={"limit": 200})
+        workers = client.post(f"/work_pools/{WORK_POOL}/workers/filter", json={"limit": 200})
         return any(worker["status"] == "ONLINE" for worker in workers.raise_for_status().json())
 
     def has_deployments() -> bool:

@@ -16,6 +16,7 @@ from deployments.connection import connected_settings
 from deployments.prefect_api import PrefectApi, applied_fingerprint, fingerprint
 from models.errors import SetupError
 from models.migrations.run import current_revision, head_revision
+from models.pipelines import WORK_POOL
 from models.session import Database, Role
 from models.settings import Settings
 from models.store.heartbeats import last_seen
@@ -119,9 +120,7 @@ def _prefect(settings: Settings) -> Iterator[Finding]:
         text = f"{found} at {settings.prefect_url}"
         yield Finding("Prefect", *((Grade.OK, text) if found == wanted else (Grade.WRONG, f"{text}, not {wanted}")))
         workers = server.online_workers()
-        yield Finding(
-            "worker", Grade.OK if workers else Grade.WRONG, f"{workers} online in work pool {settings.work_pool}"
-        )
+        yield Finding("worker", Grade.OK if workers else Grade.WRONG, f"{workers} online in work pool {WORK_POOL}")
         yield _deployments(server.missing_deployments(), settings)
     except httpx2.HTTPError as error:
         yield Finding(

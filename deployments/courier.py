@@ -26,6 +26,7 @@ from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
 from models.store.campaign_states import due_campaigns, minutes_late, move_campaign
 from models.store.chunks import requeue_due
+from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
 from models.tables import Campaign, Run
 from tasks.runs.accept import accept_campaign
@@ -42,6 +43,8 @@ _IDLE_SECONDS = 30.0  # a flow that has planned begins to send within a second
 _LATE_MINUTES = 60.0
 _PREFECT_SECONDS = 10.0  # a campaign scheduled in Prefect is Prefect's to start; that long after its hour ours
 _MIRROR_SECONDS = 3.0
+_PARTITION_SECONDS = 6 * 3600.0
+_MONTHS_AHEAD = 3
 
 
 class Courier:
@@ -54,6 +57,7 @@ class Courier:
         self._children = Children()
         self._beat_at = 0.0
         self._mirrored_at = 0.0
+        self._partitions_at = 0.0
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
@@ -66,6 +70,7 @@ class Courier:
             self._adopt_orphans,
             self._close,
             self._write_results,
+            self._make_partitions,
         ]
         for duty in duties:
             try:
@@ -173,6 +178,15 @@ class Courier:
             closed = close_run(self._database, run_id)
             if closed is not None:
                 log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
+
+    def _make_partitions(self) -> None:
+        if time.monotonic() < self._partitions_at:
+            return
+        with self._database.transaction(None) as session:
+            made = make_partitions_ahead(session, months=_MONTHS_AHEAD)
+        self._partitions_at = time.monotonic() + _PARTITION_SECONDS
+        if made:
+            log.info("Made %s partitions ahead.", made)
 
     def _write_results(self) -> None:
         with self._database.transaction(None) as session:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -127,8 +126,3 @@ def _free_ports(count: int) -> list[int]:
 
 def _tail(log: Path) -> str:
     return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-
-
-def forget(data_dir: Path) -> None:
-    """Remove a folder that was made for one demo."""
-    shutil.rmtree(data_dir, ignore_errors=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx2
 
-from models.pipelines import PARAMETERS
+from models.pipelines import PARAMETERS, WORK_POOL
 from models.settings import Settings
 
 _PROJECT = Path(__file__).parent.parent
@@ -37,7 +37,7 @@ class PrefectApi:
 
     def work_pool_exists(self) -> bool:
         """Whether the work pool of the settings is there."""
-        return self._client.get(f"/work_pools/{self._settings.work_pool}").status_code == httpx2.codes.OK
+        return self._client.get(f"/work_pools/{WORK_POOL}").status_code == httpx2.codes.OK
 
     def online_workers(self) -> int:
         """How many workers of the work pool have given a sign of life lately."""
@@ -53,7 +53,7 @@ class PrefectApi:
         )
 
     def _workers(self) -> list[dict[str, Any]]:
-        response = self._client.post(f"/work_pools/{self._settings.work_pool}/workers/filter", json={})
+        response = self._client.post(f"/work_pools/{WORK_POOL}/workers/filter", json={})
         if response.status_code == httpx2.codes.NOT_FOUND:
             return []
         workers: list[dict[str, Any]] = response.raise_for_status().json()
@@ -89,7 +89,7 @@ def worker_name(settings: Settings) -> str:
 def fingerprint(settings: Settings) -> str:
     """A hash of all that a deployment is made of: prefect.yaml, the flows and their parameters, Prefect itself."""
     files = [_PROJECT / "prefect.yaml", _PROJECT / "models" / "pipelines.py", *sorted(_PROJECT.glob("flows/*.py"))]
-    parts = [version("prefect"), settings.prefect_url, settings.work_pool, str(settings.worker_limit)]
+    parts = [version("prefect"), settings.prefect_url, WORK_POOL, str(settings.worker_limit)]
     digest = hashlib.sha256("\0".join(parts).encode())
     for file in files:
         digest.update(file.read_bytes())

@@ -15,6 +15,7 @@ from prefect.exceptions import ObjectAlreadyExists
 from prefect.workers.process import ProcessWorker
 
 from deployments.prefect_api import remember_applied
+from models.pipelines import WORK_POOL
 from models.settings import Settings, load_settings
 
 _SERVER_SECONDS = 120.0  # its first start migrates its own database
@@ -31,7 +32,7 @@ async def ensure_work_pool(settings: Settings) -> None:
         try:
             await client.create_work_pool(
                 WorkPoolCreate(
-                    name=settings.work_pool,
+                    name=WORK_POOL,
                     type=ProcessWorker.type,
                     description="ExoSend's flows. The limit is made from memory: a flow run takes about 200 MB.",
                     base_job_template=ProcessWorker.get_default_base_job_template(),
@@ -39,7 +40,7 @@ async def ensure_work_pool(settings: Settings) -> None:
                 )
             )
         except ObjectAlreadyExists:
-            await client.update_work_pool(settings.work_pool, WorkPoolUpdate(concurrency_limit=settings.worker_limit))
+            await client.update_work_pool(WORK_POOL, WorkPoolUpdate(concurrency_limit=settings.worker_limit))
 
 
 def main() -> None:

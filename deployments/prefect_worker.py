@@ -11,6 +11,7 @@ import prefect.workers.process  # noqa: F401 - imported now, while there is noth
 from prefect.cli import app as prefect_command_line
 
 from deployments.prefect_api import PrefectApi, worker_name
+from models.pipelines import WORK_POOL
 from models.settings import load_settings
 
 _SERVER_SECONDS = 180.0
@@ -23,11 +24,11 @@ def main() -> None:
     deadline = time.monotonic() + _SERVER_SECONDS
     while not (server.healthy() and server.work_pool_exists()):
         if time.monotonic() > deadline:
-            sys.exit(f"the work pool {settings.work_pool} is not there after {_SERVER_SECONDS:.0f} s")
+            sys.exit(f"the work pool {WORK_POOL} is not there after {_SERVER_SECONDS:.0f} s")
         time.sleep(0.1)
     server.close()
     sys.argv = [
-        *("prefect", "worker", "start", "--pool", settings.work_pool, "--type", "process"),
+        *("prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"),
         *("--name", worker_name(settings)),
         *("--limit", str(settings.worker_limit), "--install-policy", "never", "--no-create-pool-if-not-found"),
     ]

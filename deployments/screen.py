@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deployments.state import StackState
+from models.pipelines import WORK_POOL
 from models.settings import Settings
 
 
@@ -32,7 +33,7 @@ class Screen:
             ("API", settings.api_url, "api"),
             ("API description", f"{settings.api_url}/openapi.json", ""),
             ("Prefect UI", settings.prefect_url.removesuffix("/api"), "prefect"),
-            ("worker", f"work pool {settings.work_pool}, {settings.worker_limit} flow runs at once", "worker"),
+            ("worker", f"work pool {WORK_POOL}, {settings.worker_limit} flow runs at once", "worker"),
             ("courier", "single messages, chunks of dead senders", "courier"),
             ("Postgres", "embedded" if "postgres" in pids else "EXOSEND_DATABASE_URL", "postgres"),
             ("email goes to", "the mail server of EXOSEND_SMTP_URL" if settings.smtp_url else "the sandbox", ""),

@@ -29,6 +29,9 @@ class ImportContacts(BaseModel):
     import_id: UUID = Field(description="The import: its file is stored already.")
 
 
+WORK_POOL = "exosend"
+"""The work pool that all flows run in; prefect.yaml names it as well."""
+
 SEND_CAMPAIGN = "send-campaign/send-campaign"
 DRAIN_RUN = "drain-run/drain-run"
 IMPORT_CONTACTS = "import-contacts/import-contacts"

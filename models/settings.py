@@ -59,7 +59,6 @@ class Settings(BaseSettings):
         None,
         description="Database of the Prefect server (postgresql+asyncpg://…); left out, SQLite in the data folder.",
     )
-    work_pool: str = Field("exosend", description="Prefect work pool that the flows run in.")
     worker_limit: int = Field(6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 200 MB.")
 
     smtp_url: str | None = Field(

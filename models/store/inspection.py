@@ -25,3 +25,9 @@ def is_unused(session: Session) -> bool:
     if session.execute(text("SELECT to_regclass('public.organizations')")).scalar_one() is None:
         return True
     return not session.execute(text("SELECT EXISTS (SELECT FROM organizations)")).scalar_one()
+
+
+def make_partitions_ahead(session: Session, *, months: int) -> int:
+    """See that messages and events have partitions for this month and the next ones; returns how many were made."""
+    session.execute(text("SET LOCAL lock_timeout = '4s'"))  # else every request would queue up behind us
+    return int(session.execute(text("SELECT ensure_partitions(:months)"), {"months": months}).scalar_one())

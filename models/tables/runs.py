@@ -39,7 +39,7 @@ class Run(Base):
     epoch: Mapped[int] = mapped_column(server_default=sql_text("1"))  # how often it was started
     campaign_id: Mapped[UUID | None] = mapped_column(ForeignKey("campaigns.id"))
     content_id: Mapped[UUID | None]
-    started_by: Mapped[str]  # api, ui, schedule
+    started_by: Mapped[str]  # api, prefect, schedule
     batch_size: Mapped[int] = mapped_column(server_default=sql_text("100"))
     send_rate_per_minute: Mapped[int | None]
     quoted_recipients: Mapped[int | None]

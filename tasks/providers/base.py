@@ -27,13 +27,14 @@ class OutgoingMessage:
 
     `id` is the message's id in the database and the idempotency key of all its tries. `sender` and `recipient`
     are the envelope (addr-spec, E.164). `content` is the whole MIME message with CRLF line ends, not dot-stuffed
-    (email), or the text in UTF-8 (SMS).
+    (email), or the text in UTF-8 (SMS). `attempt` counts its tries on whatever machine, this one included.
     """
 
     id: UUID
     sender: str
     recipient: str
     content: bytes
+    attempt: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,10 @@
 
 import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import Sequence
-from uuid import UUID
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
 
-_REMEMBERED = 100_000  # ids whose tries are counted; the oldest are forgotten first
 _LONGEST_WAIT = 60.0
 _MAGIC = re.compile(r"(accept|reject|defer|throttle|uncertain|timeout|unsent|slow)(?:\+([0-9.]{1,12}))?", re.ASCII)
 # Numbers that no subscriber has: 555-0100 to 555-0199 of the North American plan, kept free for fiction.
@@ -40,19 +37,18 @@ class SandboxProvider:
     | `uncertain`      | +1…555 0153   | uncertain at the first try, though taken: accepted at the second           |
     | `timeout`        | +1…555 0154   | the same, but only after a second                                          |
     | `timeout+8`      |               | the same, after 8 seconds (at most 60)                                     |
-    | `unsent`         | +1…555 0155   | unsent at the first try, accepted at the second                            |
+    | `unsent`         | +1…555 0155   | unsent, every time: given up after a day                                   |
     | `slow`           | +1…555 0156   | accepted after a second                                                    |
     | `slow+250`       |               | accepted after 250 milliseconds (at most 60 seconds)                       |
 
-    The domain does not matter. Tries are counted by message id in this object (the last 100,000 ids), so it is
-    idempotent: the same id accepted again has the same reference. References begin with `sandbox-`, by which
-    what it took can be told from what was sent.
+    The domain does not matter. Which try it is, the message says (`attempt`). It is idempotent: the same id accepted
+    again has the same reference. References begin with `sandbox-`, by which what it took can be told from what was
+    sent.
     """
 
     def __init__(self) -> None:
         self.name = "sandbox"
         self.capabilities = Capabilities(messages_per_call=500, idempotent=True, answer_timeout_seconds=_LONGEST_WAIT)
-        self._tries: OrderedDict[UUID, int] = OrderedDict()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop = asyncio.Event()
         self._stopped = False
@@ -101,17 +97,12 @@ class SandboxProvider:
             wait = _number(argument, 1000) / 1000
         elif action == "reject":
             outcome = Outcome(OutcomeKind.REJECTED, code=argument or "550", detail="The sandbox was asked to reject.")
-        elif action != "accept" and self._count(message.id) <= (_number(argument, 1) if action == "defer" else 1):
+        elif action == "unsent":
+            outcome = _unsent()
+        elif action != "accept" and message.attempt <= (_number(argument, 1) if action == "defer" else 1):
             outcome = _refused_for_now(action, argument)
             wait = _number(argument, 1) if action == "timeout" else 0.0
         return outcome, min(wait, _LONGEST_WAIT)
-
-    def _count(self, message_id: UUID) -> int:
-        tries = self._tries.pop(message_id, 0) + 1
-        self._tries[message_id] = tries
-        if len(self._tries) > _REMEMBERED:
-            self._tries.popitem(last=False)
-        return tries
 
 
 def _magic(recipient: str) -> tuple[str, str]:
@@ -132,8 +123,6 @@ def _number(text: str, otherwise: float) -> float:
 
 def _refused_for_now(action: str, argument: str) -> Outcome:
     """The outcome of the first tries of a message that is accepted later."""
-    if action == "unsent":
-        return _unsent()
     if action == "defer":
         return Outcome(OutcomeKind.DEFERRED, code="451", detail="The sandbox was asked to defer.")
     if action == "throttle":

@@ -89,7 +89,8 @@ class EmailComposer:
         if (second := int(time.time())) != self._second:  # writing a date takes as long as all the rest
             self._second, self._date = second, datetime.fromtimestamp(second, UTC)
         content = self._prepared.build(message.id, message.recipient, None, self._date, values)
-        return OutgoingMessage(message.id, self._prepared.sender, _envelope(message.recipient), content)
+        recipient = _envelope(message.recipient)
+        return OutgoingMessage(message.id, self._prepared.sender, recipient, content, message.tries + 1)
 
 
 def _envelope(recipient: str) -> str:

@@ -4,9 +4,8 @@ import io
 from datetime import timedelta
 from uuid import UUID
 
-from models.errors import NotFound
 from models.session import Database
-from models.store.blobs import read_blob, write_blob
+from models.store.blobs import write_blob
 from models.store.results import read_recipients
 from models.store.runs import find_run, lock_run
 
@@ -27,20 +26,8 @@ def store_results(database: Database, run_id: UUID) -> UUID | None:
         return run.results_blob_id
 
 
-def read_results(database: Database, run_id: UUID) -> bytes:
-    """The run's results as Parquet: the stored file, or made now while the run is still going. Raises NotFound."""
-    with database.transaction(None) as session:
-        run = find_run(session, run_id)
-        if run.results_blob_id is not None:
-            try:
-                return read_blob(session, run.organization_id, run.results_blob_id)
-            except NotFound:  # its time was over
-                pass
-    return make_parquet(database, run_id)
-
-
 def make_parquet(database: Database, run_id: UUID) -> bytes:
-    """One row per recipient, dropped ones included; columns as in the view `results.recipients`."""
+    """One row per recipient, dropped ones included: the view `results.recipients` without the organization."""
     with database.transaction(None) as session:
         frame = read_recipients(session, run_id)
     buffer = io.BytesIO()

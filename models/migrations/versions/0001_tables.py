@@ -19,24 +19,33 @@ PARTITIONS = """
 CREATE TABLE messages_default PARTITION OF messages DEFAULT WITH (fillfactor = 50);
 CREATE TABLE events_default PARTITION OF events DEFAULT;
 
+-- Rows that came before their partition are in the default one, and would forbid to make it: they move with it.
+-- Row-level security is a matter of the parent: a partition asked by its own name shows its owner every row.
 CREATE FUNCTION ensure_partitions(months_ahead int) RETURNS int LANGUAGE plpgsql AS $$
 DECLARE
     made int := 0;
     first_day date;
+    next_day date;
+    partition text;
     part record;
 BEGIN
     FOR step IN 0 .. months_ahead LOOP
         first_day := (date_trunc('month', now() AT TIME ZONE 'UTC') + make_interval(months => step))::date;
+        next_day := (first_day + interval '1 month')::date;
         FOR part IN
             SELECT * FROM (VALUES ('messages', ' WITH (fillfactor = 50)'), ('events', '')) AS t (parent, storage)
         LOOP
-            CONTINUE WHEN to_regclass(format('public.%I', part.parent || '_y' || to_char(first_day, 'YYYY"m"MM'))) IS NOT NULL;
+            partition := part.parent || '_y' || to_char(first_day, 'YYYY"m"MM');
+            CONTINUE WHEN to_regclass(format('public.%I', partition)) IS NOT NULL;
+            EXECUTE format('CREATE TABLE public.%I (LIKE public.%I INCLUDING ALL)' || part.storage, partition, part.parent);
             EXECUTE format(
-                'CREATE TABLE public.%I PARTITION OF public.%I FOR VALUES FROM (%L) TO (%L)' || part.storage,
-                part.parent || '_y' || to_char(first_day, 'YYYY"m"MM'),
-                part.parent,
-                first_day,
-                (first_day + interval '1 month')::date
+                'WITH moved AS (DELETE FROM public.%I WHERE made_on >= %L AND made_on < %L RETURNING *) '
+                'INSERT INTO public.%I SELECT * FROM moved',
+                part.parent || '_default', first_day, next_day, partition
+            );
+            EXECUTE format(
+                'ALTER TABLE public.%I ATTACH PARTITION public.%I FOR VALUES FROM (%L) TO (%L)',
+                part.parent, partition, first_day, next_day
             );
             made := made + 1;
         END LOOP;
