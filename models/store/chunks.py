@@ -48,6 +48,11 @@ class Counts:
     uncertain: int = 0
     deferred: int = 0
 
+    @property
+    def total(self) -> int:
+        """Messages that were counted."""
+        return self.accepted + self.failed + self.suppressed + self.cancelled + self.uncertain + self.deferred
+
 
 _CLAIM = """
 WITH free AS (
@@ -59,11 +64,12 @@ WITH free AS (
 UPDATE chunks c
 SET state = 'leased', fence = c.fence + 1, leased_by = %(who)s, lease_until = now() + make_interval(secs => %(lease)s)
 FROM free WHERE c.run_id = free.run_id AND c.no = free.no
-RETURNING c.run_id, c.organization_id, c.no, c.fence, c.first_position, c.positions, c.size, c.cursor,
+RETURNING c.run_id, c.organization_id, c.no, c.fence, c.first_position, c.positions, c.size, c.cursor, c.recorded,
           free.state = 'leased' AS taken_over
 """
 
-# What a dead sender may have handed over and nobody recorded: positions before the cursor that are still `planned`.
+# What a dead sender may have handed over and nobody recorded. Only what its cursor passed since the last record:
+# an earlier message that is `planned` was deferred, and waits in another chunk for its second try.
 _MARK_UNCERTAIN = """
 WITH marked AS (
     UPDATE messages SET state = 'uncertain', error_code = 'uncertain', first_tried_at = coalesce(first_tried_at, now()),
@@ -71,7 +77,7 @@ WITH marked AS (
     WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state = 'planned'
     RETURNING 1
 )
-UPDATE chunks SET uncertain = uncertain + (SELECT count(*) FROM marked)
+UPDATE chunks SET uncertain = uncertain + (SELECT count(*) FROM marked), recorded = cursor
 WHERE run_id = %(run)s AND no = %(no)s RETURNING (SELECT count(*) FROM marked)
 """
 
@@ -94,20 +100,20 @@ def claim_chunk(
     row = connection.execute(_CLAIM, claim).fetchone()
     if row is None:
         return None
-    run, organization, no, fence, first, positions, size, cursor, taken_over = row
+    run, organization, no, fence, first, positions, size, cursor, recorded, taken_over = row
     lease = Lease(
         run, organization, no, fence, first, tuple(positions) if positions else None, size, cursor, taken_over, 0
     )
-    if not taken_over or cursor == 0:
+    if recorded == cursor:  # always, where the chunk was given back
         return lease
-    mark = {"ids": lease.message_ids(0, cursor), "made_on": made_on(run_id), "run": run_id, "no": no}
+    mark = {"ids": lease.message_ids(recorded, cursor), "made_on": made_on(run_id), "run": run_id, "no": no}
     marked = connection.execute(_MARK_UNCERTAIN, mark).fetchone()
     assert marked is not None
     return Lease(run, organization, no, fence, first, lease.positions, size, cursor, taken_over, int(marked[0]))
 
 
 _ADVANCE = """
-UPDATE chunks SET cursor = %(cursor)s, state = %(state)s,
+UPDATE chunks SET cursor = %(cursor)s, recorded = recorded + %(results)s, state = %(state)s,
     accepted = accepted + %(accepted)s, failed = failed + %(failed)s, suppressed = suppressed + %(suppressed)s,
     uncertain = uncertain + %(uncertain)s, deferred = deferred + %(deferred)s, cancelled = cancelled + %(cancelled)s,
     refundable = refundable + %(refundable)s,
@@ -127,6 +133,7 @@ def advance(
         _ADVANCE,
         {
             "cursor": cursor,
+            "results": counts.total,
             "state": state,
             "accepted": counts.accepted,
             "failed": counts.failed,

@@ -199,7 +199,7 @@ def suppressed_among(session: Session, organization_id: UUID, channel: str, reci
 _CANCEL = """
 WITH gone AS (
     UPDATE messages SET state = 'cancelled', error_code = 'cancelled'
-    WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state IN ('planned', 'deferred')
+    WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state = 'planned'
     RETURNING cost
 )
 UPDATE chunks SET state = 'done', lease_until = NULL, cancelled = cancelled + (SELECT count(*) FROM gone),
@@ -210,8 +210,11 @@ RETURNING cancelled
 
 
 def cancel_chunk(session: Session, lease: Lease) -> int:
-    """Cancel what a leased chunk has not handed over, and end it; returns how many messages."""
-    ids = lease.message_ids(0, lease.size)
+    """Cancel what a leased chunk has not handed over, and end it; returns how many messages.
+
+    What is before the cursor is decided, or waits for a second try in a chunk of its own.
+    """
+    ids = lease.message_ids(lease.cursor, lease.size)
     parameters = {"ids": ids, "made_on": made_on(lease.run_id), "run": lease.run_id, "no": lease.no}
     row = driver(session).execute(_CANCEL, parameters).fetchone()
     assert row is not None

@@ -105,13 +105,14 @@ class Chunk(Base):
 
     Its messages are the positions first_position .. first_position + size - 1, or those listed in `positions`
     (a chunk of second tries). `cursor` counts how many of them, from the start, a sender may have handed over: it
-    moves before they go out. `fence` counts the leases: a write under an older one changes nothing.
+    moves before they go out. `recorded` counts those whose outcome is written; between the two is what would be
+    uncertain if the sender died. `fence` counts the leases: a write under an older one changes nothing.
     """
 
     __tablename__ = "chunks"
     __table_args__ = (
         CheckConstraint(one_of("state", ChunkState), name="state"),
-        CheckConstraint("cursor BETWEEN 0 AND size", name="cursor"),
+        CheckConstraint("0 <= recorded AND recorded <= cursor AND cursor <= size", name="cursor"),
         Index("ix_chunks_lease_until", "lease_until", postgresql_where=sql_text("state = 'leased'")),
         {"postgresql_with": {"fillfactor": "50"}},
     )
@@ -124,6 +125,7 @@ class Chunk(Base):
     positions: Mapped[list[int] | None] = mapped_column(ARRAY(Integer))
     size: Mapped[int]
     cursor: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    recorded: Mapped[int] = mapped_column(server_default=sql_text("0"))
     fence: Mapped[int] = mapped_column(server_default=sql_text("0"))
     lease_until: Mapped[datetime | None]
     leased_by: Mapped[str | None]
