@@ -11,9 +11,12 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+from uuid import UUID
 
 from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.orm import Session
 
 from api.starter import start_flow
 from deployments.courier_children import Children
@@ -24,7 +27,7 @@ from models.rules.lifecycle import CampaignStatus, RunKind
 from models.session import Database, Role
 from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
-from models.store.campaign_states import due_campaigns, minutes_late, move_campaign
+from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
@@ -34,6 +37,7 @@ from tasks.runs.close import close_run
 from tasks.runs.results import store_results
 
 log = logging.getLogger("courier")
+_T = TypeVar("_T")
 
 _TICK_SECONDS = 0.25
 _BEAT_SECONDS = 2.0
@@ -107,37 +111,29 @@ class Courier:
     def _fire_scheduled(self) -> None:
         with self._database.transaction(None) as session:
             due = due_campaigns(session, prefect_seconds=_PREFECT_SECONDS)
-        for campaign in due:
-            self._fire(campaign)
+        _each(due, self._fire)
 
-    def _fire(self, campaign: Campaign) -> None:
+    def _fire(self, due: Campaign) -> None:
         try:
             with self._database.transaction(None) as session:
-                if minutes_late(session, campaign) > _LATE_MINUTES:
-                    self._fail(campaign, "missed_schedule: nobody could send it within an hour of its time.")
+                if not _is_still_due(session, due):
                     return
-                accept_campaign(
-                    session,
-                    campaign.organization_id,
-                    campaign.id,
-                    settings=self._settings,
-                    started_by="schedule",
-                )
+                if minutes_late(session, due) > _LATE_MINUTES:
+                    _fail(session, due, "missed_schedule: nobody could send it within an hour of its time.")
+                    return
+                accept_campaign(session, due.organization_id, due.id, settings=self._settings, started_by="schedule")
         except ExoSendError as error:
-            log.warning("Campaign %s cannot be sent at its hour: %s", campaign.id, error)
-            self._fail(campaign, str(error))
-
-    def _fail(self, campaign: Campaign, reason: str) -> None:
-        with self._database.transaction(None) as session:
-            move_campaign(session, campaign.organization_id, campaign.id, CampaignStatus.FAILED, failure_reason=reason)
+            log.warning("Campaign %s cannot be sent at its hour: %s", due.id, error)
+            with self._database.transaction(None) as session:
+                if _is_still_due(session, due):
+                    _fail(session, due, str(error))
 
     def _start_queued(self) -> None:
         with self._database.transaction(None) as session:
             for run_id in loose_ends.requeue_stuck(session, silent_for_seconds=_STUCK_AFTER_SECONDS):
                 log.warning("Run %s gave no sign of life; it is started again.", run_id)
             waiting = loose_ends.runs_to_start(session, queued_for_seconds=_START_AFTER_SECONDS)
-        for run in waiting:
-            self._start(run)
+        _each(waiting, self._start)
 
     def _start(self, run: Run) -> None:
         kind = RunKind(run.kind)
@@ -159,10 +155,12 @@ class Courier:
     def _retry_deferred(self) -> None:
         with self._database.transaction(None) as session:
             due = loose_ends.runs_with_due_deferrals(session)
-        for run_id in due:
-            with self._database.transaction(None) as session:
-                moved = requeue_due(session, run_id, limit=self._settings.chunk_size)
-            log.info("Run %s: %s messages are tried again.", run_id, moved)
+        _each(due, self._requeue)
+
+    def _requeue(self, run_id: UUID) -> None:
+        with self._database.transaction(None) as session:
+            moved = requeue_due(session, run_id, limit=self._settings.chunk_size)
+        log.info("Run %s: %s messages are tried again.", run_id, moved)
 
     def _adopt_orphans(self) -> None:
         with self._database.transaction(None) as session:
@@ -174,10 +172,12 @@ class Courier:
     def _close(self) -> None:
         with self._database.transaction(None) as session:
             ready = loose_ends.runs_to_close(session)
-        for run_id in ready:
-            closed = close_run(self._database, run_id)
-            if closed is not None:
-                log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
+        _each(ready, self._close_run)
+
+    def _close_run(self, run_id: UUID) -> None:
+        closed = close_run(self._database, run_id)
+        if closed is not None:
+            log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
 
     def _make_partitions(self) -> None:
         if time.monotonic() < self._partitions_at:
@@ -191,8 +191,28 @@ class Courier:
     def _write_results(self) -> None:
         with self._database.transaction(None) as session:
             missing = loose_ends.runs_without_results(session)
-        for run_id in missing:
-            store_results(self._database, run_id)
+        _each(missing, lambda run_id: store_results(self._database, run_id))
+
+
+def _each(items: Iterable[_T], work: Callable[[_T], object]) -> None:
+    """Do the work for each; one that fails is logged and does not keep the others waiting."""
+    for item in items:
+        try:
+            work(item)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("One of several failed; it is tried again.")
+
+
+def _is_still_due(session: Session, due: Campaign) -> bool:
+    """Whether nobody sent, moved or unscheduled the campaign since it was read; locks it."""
+    campaign = lock_campaign(session, due.organization_id, due.id)
+    return campaign.status == CampaignStatus.SCHEDULED.value and campaign.scheduled_at == due.scheduled_at
+
+
+def _fail(session: Session, campaign: Campaign, reason: str) -> None:
+    move_campaign(session, campaign.organization_id, campaign.id, CampaignStatus.FAILED, failure_reason=reason)
 
 
 def main() -> None:
