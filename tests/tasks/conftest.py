@@ -1,29 +1,5 @@
-"""The engine on real Postgres as its real role."""
+"""The engine on real Postgres."""
 
-from collections.abc import Callable, Iterator
+from tests.support.fixtures import database, make_engine
 
-import pytest
-
-from models.session import Database, Role
-from models.settings import Settings
-from tests.support.engine import Engine
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    """Connections as exosend_engine."""
-    database = Database(settings, Role.ENGINE, pool_size=12)
-    yield database
-    database.close()
-
-
-@pytest.fixture
-def make_engine(settings: Settings, database: Database) -> Callable[..., Engine]:
-    """An engine with an organization; keywords of `Engine.create`, and settings."""
-
-    def make(*, contacts: int = 100, credits_: str = "1000", **values: object) -> Engine:
-        return Engine.create(
-            settings.with_values(**{"chunk_size": 500, **values}), database, contacts=contacts, credits_=credits_
-        )
-
-    return make
+__all__ = ["database", "make_engine"]
