@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from api.starter import start_flow
@@ -24,7 +23,7 @@ from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, start_key
 from models.rules.lifecycle import CampaignStatus, RunKind
-from models.session import Database, Role
+from models.session import DATABASE_AWAY, Database, Role
 from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
 from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
@@ -79,7 +78,7 @@ class Courier:
         for duty in duties:
             try:
                 duty()
-            except (OperationalError, InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 log.warning("Postgres is away: %s", str(error).splitlines()[0])
                 return
             except Exception:
@@ -91,7 +90,7 @@ class Courier:
         try:
             with self._database.transaction(None) as session:
                 heartbeats.stop_beating(session, self._name)
-        except (OperationalError, InterfaceError):
+        except DATABASE_AWAY:
             log.info("Postgres is gone already.")
         self._database.close()
 
@@ -199,7 +198,7 @@ def _each(items: Iterable[_T], work: Callable[[_T], object]) -> None:
     for item in items:
         try:
             work(item)
-        except (OperationalError, InterfaceError):
+        except DATABASE_AWAY:
             raise
         except Exception:
             log.exception("One of several failed; it is tried again.")

@@ -18,6 +18,8 @@ from uuid import UUID
 
 import psycopg
 from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from models.errors import SetupError
@@ -31,6 +33,16 @@ class Role(StrEnum):
     ENGINE = "exosend_engine"
     ANALYST = "exosend_analyst"
 
+
+# What is worth another try: Postgres is away, restarts, or ended a statement that waited too long for a lock.
+# Statements given to the driver itself (COPY, arrays) raise its own errors, which SQLAlchemy does not wrap.
+DATABASE_AWAY = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    psycopg.OperationalError,
+    psycopg.InterfaceError,
+)
 
 # A request must end before its client gives up; a flow may read a million rows. Both never wait long for a lock:
 # a queue of waiters behind one forgotten transaction would stop every organization.

@@ -119,36 +119,57 @@ UPDATE chunks SET cursor = %(cursor)s, recorded = recorded + %(results)s, state 
     refundable = refundable + %(refundable)s,
     lease_until = CASE WHEN %(state)s = 'leased' THEN lease_until END
 WHERE run_id = %(run)s AND no = %(no)s AND fence = %(fence)s AND state = 'leased'
+RETURNING recorded
 """
 
 
 def advance(
     session: Session, lease: Lease, *, cursor: int, counts: Counts, refundable: object = 0, state: str = "leased"
-) -> None:
+) -> int:
     """Move the cursor and the counters; with `state` ready or done the lease ends. Raises StaleLease.
+
+    Returns how many of the chunk's messages are recorded then.
 
     Call it before anything else in its transaction: its row lock is what keeps a takeover out until the commit.
     """
-    cursor_ = driver(session).execute(
-        _ADVANCE,
-        {
-            "cursor": cursor,
-            "results": counts.total,
-            "state": state,
-            "accepted": counts.accepted,
-            "failed": counts.failed,
-            "suppressed": counts.suppressed,
-            "cancelled": counts.cancelled,
-            "uncertain": counts.uncertain,
-            "deferred": counts.deferred,
-            "refundable": refundable,
-            "run": lease.run_id,
-            "no": lease.no,
-            "fence": lease.fence,
-        },
+    row = (
+        driver(session)
+        .execute(
+            _ADVANCE,
+            {
+                "cursor": cursor,
+                "results": counts.total,
+                "state": state,
+                "accepted": counts.accepted,
+                "failed": counts.failed,
+                "suppressed": counts.suppressed,
+                "cancelled": counts.cancelled,
+                "uncertain": counts.uncertain,
+                "deferred": counts.deferred,
+                "refundable": refundable,
+                "run": lease.run_id,
+                "no": lease.no,
+                "fence": lease.fence,
+            },
+        )
+        .fetchone()
     )
-    if cursor_.rowcount != 1:
+    if row is None:
         raise StaleLease(f"Chunk {lease.no} of run {lease.run_id} is another sender's by now.")
+    return int(row[0])
+
+
+def recorded_under(session: Session, lease: Lease) -> int | None:
+    """How many of the chunk's messages are recorded, if this is still its last lease; locks the chunk."""
+    row = (
+        driver(session)
+        .execute(
+            "SELECT recorded FROM chunks WHERE run_id = %s AND no = %s AND fence = %s FOR UPDATE",
+            [lease.run_id, lease.no, lease.fence],
+        )
+        .fetchone()
+    )
+    return None if row is None else int(row[0])
 
 
 def lock_chunk(session: Session, lease: Lease) -> None:

@@ -149,34 +149,48 @@ def _column(values: list[_T]) -> tuple[list[_T], _T | None]:
     return ([], first) if all(value == first for value in values) else (values, None)
 
 
-def record_evidence(session: Session, lease: Lease, results: Sequence[Result], *, provider: str) -> Counts:
+def record_evidence(
+    session: Session, lease: Lease, results: Sequence[Result], *, provider: str
+) -> tuple[Counts, Decimal]:
     """Write accepted or failed results of a sender that lost its lease, where nothing truer is known.
 
-    Returns how the chunk's counters must move. The caller holds the chunk's row lock.
+    Returns how the chunk's counters must move, and what of it is refundable. The caller holds the chunk's row lock.
     """
-    moved = Counts()
-    for state in (MessageState.ACCEPTED, MessageState.FAILED):
-        known = [result for result in results if result.state is state]
-        if not known:
-            continue
-        was_uncertain = _record(session, lease, known, provider, [MessageState.UNCERTAIN])
-        was_planned = _record(session, lease, known, provider, [MessageState.PLANNED])
-        moved = Counts(
-            accepted=moved.accepted + (was_uncertain + was_planned if state is MessageState.ACCEPTED else 0),
-            failed=moved.failed + (was_uncertain + was_planned if state is MessageState.FAILED else 0),
-            uncertain=moved.uncertain - was_uncertain,
-        )
-    return moved
+    known = {
+        state: [result for result in results if result.state is state]
+        for state in (MessageState.ACCEPTED, MessageState.FAILED)
+    }
+    undecided = [MessageState.UNCERTAIN, MessageState.PLANNED]
+    refundable = _cost(session, lease, known[MessageState.FAILED], undecided)
+    moved = {
+        (state, source): _record(session, lease, known[state], provider, [source]) if known[state] else 0
+        for state in known
+        for source in undecided
+    }
+    counts = Counts(
+        accepted=sum(moved[MessageState.ACCEPTED, source] for source in undecided),
+        failed=sum(moved[MessageState.FAILED, source] for source in undecided),
+        uncertain=-sum(moved[state, MessageState.UNCERTAIN] for state in known),
+    )
+    return counts, refundable
 
 
 def refundable_cost(session: Session, lease: Lease, results: Sequence[Result]) -> Decimal:
-    """What the results' messages cost that no provider has."""
-    ids = [result.id for result in results if result.state in _REFUNDABLE]
-    if not ids:
+    """What the results' messages cost that no provider has. The messages are `planned`."""
+    refused = [result for result in results if result.state in _REFUNDABLE]
+    return _cost(session, lease, refused, [MessageState.PLANNED])
+
+
+def _cost(session: Session, lease: Lease, results: Sequence[Result], sources: Sequence[MessageState]) -> Decimal:
+    """What those of the results' messages cost that are in these states now."""
+    if not results:
         return Decimal(0)
     row = (
         driver(session)
-        .execute("SELECT sum(cost) FROM messages WHERE id = ANY(%s) AND made_on = %s", [ids, made_on(lease.run_id)])
+        .execute(
+            "SELECT coalesce(sum(cost), 0) FROM messages WHERE id = ANY(%s) AND made_on = %s AND state = ANY(%s)",
+            [[result.id for result in results], made_on(lease.run_id), [source.value for source in sources]],
+        )
         .fetchone()
     )
     assert row is not None

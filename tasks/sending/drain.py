@@ -133,13 +133,14 @@ class Drainer:
                 self.tally.add(results)
                 try:
                     clearance = await step
-                except StaleLease:
+                except Exception:
                     results = recorded + results
                     raise
-        except StaleLease:
+            cursor, state = (ends[done - 1] if done else lease.cursor), "done" if done == len(windows) else "ready"
+            await self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, state=state))
+        except Exception:  # whatever broke: the answers are known here only
             await self._in_thread(lambda: self.journal.evidence(lease, results))
             raise
-        await self._give_back(lease, results, ends[done - 1] if done else lease.cursor, finished=done == len(windows))
 
     def _start_step(
         self, lease: Lease, results: list[Result], cursor: int, upcoming: Sequence[PlannedMessage]
@@ -151,7 +152,7 @@ class Drainer:
         if not clearance.go:
             return clearance
         if self.rate.per_minute is not None:
-            wait = await self._in_thread(lambda: self.rate.wait_seconds(len(window)))
+            wait = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.wait_seconds(len(window))))
             await self._sleep(wait)
         if time.monotonic() - clearance.checked_at <= _FRESH_SECONDS:
             return clearance
@@ -175,6 +176,10 @@ class Drainer:
             return self.compose(message)
         except ExoSendError as error:
             return unmade_result(message, str(error))
+        except Exception:
+            # Else one recipient's odd data would end sender after sender, each with two windows in doubt.
+            log.exception("Message %s cannot be made.", message.id)
+            return unmade_result(message, "The message could not be put together.")
 
     async def _send(
         self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage | Result], suppressed: frozenset[str]
@@ -209,14 +214,6 @@ class Drainer:
         log.error("The lease was not renewed in time; the provider's connections are closed.")
         self._cut_off = True  # an aborted provider sends nothing any more: whoever started this sender starts another
         self.provider.abort()
-
-    async def _give_back(self, lease: Lease, results: list[Result], cursor: int, *, finished: bool) -> None:
-        state = "done" if finished else "ready"
-        try:
-            await self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, state=state))
-        except StaleLease:
-            await self._in_thread(lambda: self.journal.evidence(lease, results))
-            raise
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)

@@ -8,15 +8,15 @@ from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from models.errors import StaleLease
 from models.rules.lifecycle import RunState
-from models.session import Database, driver
+from models.session import DATABASE_AWAY, Database
 from models.store import chunks, messages
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
+from models.store.runs import lock_run, settle_run
 from models.tables import Run
 from tasks.sending.results import count_results
 
@@ -56,7 +56,7 @@ class Journal:
             with self.database.transaction(None) as session:
                 return chunks.claim_chunk(session, self.run_id, self.epoch, who=who, lease_seconds=lease_seconds)
 
-        lease = self._insist(take)
+        lease = self.insist(take)
         if lease is not None and lease.taken_over:
             log.warning("Chunk %s taken over from a dead sender; %s uncertain.", lease.no, lease.uncertain)
         return lease
@@ -68,7 +68,7 @@ class Journal:
             with self.database.transaction(None) as session:
                 return messages.read_planned(session, lease)
 
-        return self._insist(look)
+        return self.insist(look)
 
     def clear(self, session: Session, window: Sequence[PlannedMessage]) -> Clearance:
         """Whether the run still sends at this epoch, and who of the window opted out since the plan."""
@@ -88,7 +88,7 @@ class Journal:
             with self.database.transaction(None) as session:
                 return self.clear(session, window)
 
-        return self._insist(look)
+        return self.insist(look)
 
     def step(
         self,
@@ -102,37 +102,37 @@ class Journal:
         """Record results and move the cursor past `upcoming`, which may go out after this returns.
 
         Raises StaleLease when the chunk is another sender's; the results then belong to `evidence`. A step whose
-        commit was lost with the connection is recognised by its results and not written twice.
+        commit was lost with the connection is recognised by how much is recorded, and not written twice.
         """
-        tried = False
+        recorded: int | None = None  # what it comes to if the try before was committed after all
 
         def write() -> Clearance:
-            nonlocal tried
+            nonlocal recorded
             with self.database.transaction(None) as session:
-                if not (tried and results and self._is_written(session, lease, results[0])):
-                    tried = True
+                if not (results and recorded and chunks.recorded_under(session, lease) == recorded):
                     refundable = messages.refundable_cost(session, lease, results)
                     counts = count_results(results)
-                    chunks.advance(session, lease, cursor=cursor, counts=counts, refundable=refundable, state=state)
+                    recorded = chunks.advance(
+                        session, lease, cursor=cursor, counts=counts, refundable=refundable, state=state
+                    )
                     if results:
                         messages.record_results(session, lease, results, provider=self.provider)
                 return self.clear(session, upcoming)
 
-        return self._insist(write)
+        return self.insist(write)
 
     def evidence(self, lease: Lease, results: Sequence[Result]) -> None:
-        """Keep true answers that came after the lease was lost: uncertain → accepted is always legal."""
+        """Keep true answers that came after the lease was lost: uncertain → accepted is always legal.
+
+        The run may be closed by then: what is refundable is refunded, and its results are written anew.
+        """
         if not results:
             return
         deadline = time.monotonic() + _EVIDENCE_SECONDS
         while True:
             try:
-                with self.database.transaction(None) as session:
-                    chunks.lock_chunk(session, lease)
-                    moved = messages.record_evidence(session, lease, results, provider=self.provider)
-                    refundable = messages.refundable_cost(session, lease, results) if moved.failed else 0
-                    chunks.adjust(session, lease, moved, refundable)
-            except (OperationalError, InterfaceError):
+                self._keep_evidence(lease, results)
+            except DATABASE_AWAY:
                 if time.monotonic() > deadline:
                     log.warning("Chunk %s: the answers of %s messages could not be kept.", lease.no, len(results))
                     return
@@ -140,18 +140,24 @@ class Journal:
             else:
                 return
 
-    def _is_written(self, session: Session, lease: Lease, result: Result) -> bool:
-        chunks.lock_chunk(session, lease)
-        row = driver(session).execute("SELECT state FROM messages WHERE id = %s", [result.id]).fetchone()
-        return row is not None and row[0] == result.state.value
+    def _keep_evidence(self, lease: Lease, results: Sequence[Result]) -> None:
+        with self.database.transaction(None) as session:
+            run = lock_run(session, lease.organization_id, lease.run_id)  # run before chunk, as everywhere
+            chunks.lock_chunk(session, lease)
+            moved, refundable = messages.record_evidence(session, lease, results, provider=self.provider)
+            chunks.adjust(session, lease, moved, refundable)
+            if run.finished_at is not None:
+                settle_run(session, run)
+                run.results_blob_id = None
 
-    def _insist(self, work: Callable[[], _T]) -> _T:
+    def insist(self, work: Callable[[], _T]) -> _T:
+        """Do it as often as Postgres is away. Raises StaleLease when that took longer than the lease."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         # Postgres may be restarted under us. What was handed over is known here only: try until the lease is lost.
         while True:
             try:
                 return work()
-            except (OperationalError, InterfaceError) as error:
+            except DATABASE_AWAY as error:
                 if self.lost() or time.monotonic() > deadline:
                     raise StaleLease(f"Postgres was away for longer than the lease of run {self.run_id}.") from error
                 log.warning("Postgres is away; trying again: %s", str(error).splitlines()[0])
