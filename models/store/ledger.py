@@ -11,7 +11,7 @@ from uuid import UUID, uuid5
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from models.errors import InsufficientCredits, NotFound
+from models.errors import InsufficientCredits, InvalidInput, NotFound
 
 # The namespace (RFC 9562 5.5) of ledger entries' ids.
 _NAMESPACE = UUID("6f0f5c1e-53a6-5a7c-9d5a-0d6a2a3f1c11")
@@ -64,7 +64,9 @@ def post(
         "message": message_id,
         "reference": reference,
     }
-    # The balance's row lock makes racers queue; the look for an earlier entry comes after it, so that it sees theirs.
+    # The balance's row lock makes racers queue. The look for an earlier entry must be a statement of its own after it:
+    # one that waits for a lock looks at other tables as they were before.
+    session.execute(_LOCK, entry)
     moved = session.execute(_MOVE, entry).one_or_none()
     if moved is None:
         return _explain(session, organization_id, entry["id"], amount)
@@ -77,6 +79,8 @@ def _explain(session: Session, organization_id: UUID, entry_id: object, amount: 
         return False
     raise InsufficientCredits(required=-amount, available=read_balance(session, organization_id).balance)
 
+
+_LOCK = text("SELECT FROM organizations WHERE id = :organization FOR NO KEY UPDATE")
 
 _MOVE = text("""
     UPDATE organizations SET balance = balance + :amount
@@ -92,7 +96,7 @@ _INSERT = text("""
 
 
 def email_price(session: Session, organization_id: UUID) -> Decimal:
-    """What one email costs the organization today. Raises NotFound when its currency has no price."""
+    """What one email costs the organization today. Raises InvalidInput when its currency has no price."""
     price = session.execute(
         text("""
             SELECT p.price FROM prices p JOIN organizations o ON o.currency = p.currency
@@ -102,5 +106,5 @@ def email_price(session: Session, organization_id: UUID) -> Decimal:
         {"organization": organization_id},
     ).scalar_one_or_none()
     if price is None:
-        raise NotFound("There is no price for email in the organization's currency.")
+        raise InvalidInput({"currency": ["There is no price for email in the organization's currency."]})
     return Decimal(price)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from models.errors import InsufficientCredits
+from models.errors import ExoSendError, InsufficientCredits
 from models.rules.lifecycle import CampaignStatus, RunState
 from models.rules.money import money
 from models.rules.segment import parse_segment
@@ -42,8 +42,8 @@ class Planned:
 def plan_campaign(database: Database, run_id: UUID, settings: Settings) -> Planned | None:
     """Plan the run if nobody has yet; None when it is not to be sent any more.
 
-    Raises InsufficientCredits when the exact cost is not there: the run and its campaign are failed then, the hold
-    is released and nothing was written.
+    Raises InsufficientCredits when the exact cost is not there, or what else makes a plan impossible: the run and its
+    campaign are failed then, the hold is released and nothing was written.
     """
     with database.transaction(None) as session:
         run = lock_run(session, find_run(session, run_id).organization_id, run_id)
@@ -57,6 +57,9 @@ def plan_campaign(database: Database, run_id: UUID, settings: Settings) -> Plann
         return _plan(database, run, settings)
     except InsufficientCredits as error:
         fail_run(database, run, "insufficient_credits", f"The audience costs {error.required}, which is not there.")
+        raise
+    except ExoSendError as error:  # it would be the same with every further start
+        fail_run(database, run, "plan_failed", str(error))
         raise
 
 
@@ -73,6 +76,7 @@ def fail_run(database: Database, run: Run, code: str, reason: str) -> None:
             run.organization_id,
             run.id,
             RunState.FAILED,
+            Run.state != RunState.CLOSING.value,  # cancelled meanwhile: it is closed as that
             failure_code=code,
             failure_reason=reason,
             finished_at=func.now(),

@@ -4,8 +4,9 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import text
 
-from models.errors import InsufficientCredits
+from models.errors import InsufficientCredits, InvalidInput
 from models.rules.ids import message_id
+from tasks.runs import plan
 from tasks.runs.control import cancel_campaign, pause_campaign
 
 
@@ -104,3 +105,29 @@ def test_everybody_opted_out_since_the_quote_costs_nothing(make_engine):
     assert planned.recipients == 0
     assert engine.close(run) is not None
     assert (engine.status(run), engine.balance()) == ("completed", Decimal("1000"))
+
+
+def test_a_plan_that_can_never_be_made_fails_the_campaign_instead_of_being_tried_for_ever(make_engine):
+    engine = make_engine(contacts=5)
+    run = engine.accept(engine.campaign())
+    _execute(engine, "DELETE FROM prices")
+    with pytest.raises(InvalidInput, match="price"):
+        engine.plan(run)
+    assert (engine.run(run).state, engine.run(run).failure_code) == ("failed", "plan_failed")
+    assert (engine.status(run), engine.balance()) == ("failed", Decimal("1000"))
+
+
+def test_a_cancel_during_a_plan_that_fails_stays_a_cancel(make_engine, monkeypatch):
+    engine = make_engine(contacts=5)
+    run = engine.accept(engine.campaign())
+
+    def cancel_and_fail(*_):
+        with engine.database.transaction(None) as session:
+            cancel_campaign(session, engine.organization_id, run.campaign_id)
+        raise InvalidInput({"currency": ["There is no price."]})
+
+    monkeypatch.setattr(plan, "email_price", cancel_and_fail)
+    with pytest.raises(InvalidInput):
+        engine.plan(run)
+    assert engine.close(run) is not None
+    assert (engine.run(run).state, engine.status(run), engine.balance()) == ("cancelled", "cancelled", Decimal("1000"))
