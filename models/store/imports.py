@@ -26,6 +26,10 @@ SELECT %(organization)s, id, email, first_name, last_name, phone, custom_fields 
 ON CONFLICT (organization_id, email) DO NOTHING
 """
 
+_KEEP_LIST = """
+SELECT 1 FROM contact_lists WHERE organization_id = %(organization)s AND id = %(list)s FOR KEY SHARE
+"""
+
 _ADD_TO_LIST = """
 WITH added AS (
     INSERT INTO contact_list_members (organization_id, list_id, contact_id)
@@ -51,7 +55,8 @@ def read_import(session: Session, organization_id: UUID, import_id: UUID) -> Con
 def store_contacts(
     session: Session, organization_id: UUID, import_id: UUID, list_id: UUID | None, contacts: pl.DataFrame
 ) -> int:
-    """Add the contacts (IMPORTED) that are not there yet; returns how many. All of them go on the list.
+    """Add the contacts (IMPORTED) that are not there yet; returns how many. All of them go on the list, if it is
+    still there.
 
     Set-based: COPY into a temporary table, one INSERT. The new ids follow from the import, so a repeat after a crash
     makes the same ones.
@@ -69,13 +74,15 @@ def store_contacts(
     )
     write_frame(session, "staged_contacts", staged)
     own = {"organization": organization_id, "list": list_id}
+    list_is_there = list_id is not None and connection.execute(_KEEP_LIST, own).fetchone() is not None
     imported = connection.execute(_INSERT, own).rowcount
+    if list_is_there:
+        connection.execute("ANALYZE staged_contacts")  # else the join of 100,000 rows is planned for 1,000
+        connection.execute(_ADD_TO_LIST, own)
+    # Last, as in contacts.py: whoever removes a contact locks its lists before the organization.
     connection.execute(
         "UPDATE organizations SET contacts_count = contacts_count + %s WHERE id = %s", [imported, organization_id]
     )
-    if list_id is not None:
-        connection.execute("ANALYZE staged_contacts")  # else the join of 100,000 rows is planned for 1,000
-        connection.execute(_ADD_TO_LIST, own)
     return imported
 
 

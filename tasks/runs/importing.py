@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from models.errors import InvalidInput
 from models.rules.ids import new_id
 from models.rules.lifecycle import RunKind, RunState
-from models.session import Database
+from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store.blobs import read_blob, write_blob
 from models.store.imports import ImportCounts, finish_import, lock_contacts, read_import, store_contacts
@@ -44,7 +44,10 @@ def accept_import(
 
 
 def run_import(database: Database, import_id: UUID, settings: Settings) -> ImportCounts | None:
-    """Import the file in one transaction; None when that was done before. A failure fails the run with its reason."""
+    """Import the file in one transaction; None when that was done before.
+
+    A failure fails the run with its reason, unless it is Postgres that is away: then the courier starts it again.
+    """
     with database.transaction(None) as session:
         run = find_run(session, import_id)
         if not move_run(session, run.organization_id, run.id, RunState.PLANNING):
@@ -55,8 +58,8 @@ def run_import(database: Database, import_id: UUID, settings: Settings) -> Impor
         parsed = read_contacts(content, default_region=settings.default_region)
         with database.transaction(None) as session:
             lock_contacts(session, run.organization_id)
-            run = lock_run(session, run.organization_id, run.id)
-            if run.state != RunState.PLANNING.value:
+            # Not kept as `run`: a rollback empties what was read, and `_fail` needs the run after one.
+            if lock_run(session, run.organization_id, run.id).state != RunState.PLANNING.value:
                 return None
             imported = store_contacts(session, run.organization_id, run.id, record.list_id, parsed.contacts)
             counts = ImportCounts(
@@ -70,6 +73,8 @@ def run_import(database: Database, import_id: UUID, settings: Settings) -> Impor
             move_run(session, run.organization_id, run.id, RunState.COMPLETED, finished_at=func.now())
     except InvalidInput as error:
         _fail(database, run, f"{error} Nothing was imported.")
+        raise
+    except DATABASE_AWAY:  # nothing was stored, and the next try may go through: the courier starts it again
         raise
     except Exception:
         _fail(database, run, "The file could not be imported; nothing of it was stored. Upload it again.")
