@@ -66,6 +66,15 @@ class Tally:
                     self.deferred += 1
 
 
+@dataclass(frozen=True, slots=True)
+class _Answered:
+    """A window that was handed over: one outcome for each of `messages`, and results of those held back."""
+
+    messages: list[PlannedMessage]
+    outcomes: list[Outcome]
+    held_back: list[Result]
+
+
 @dataclass(slots=True)
 class Drainer:
     """One sender of one run. `stop` is asked between windows: true ends it, with everything given back."""
@@ -114,7 +123,8 @@ class Drainer:
                 lease, [], cursor=ends[0] if ends else lease.size, upcoming=windows[0] if windows else []
             )
         )
-        results: list[Result] = []
+        results: list[Result] = []  # made, and not known to be recorded
+        answered: _Answered | None = None  # the window before, its results still to be made
         done = 0  # windows that were handed over, or need not be
         ready = await self._compose_all(windows[0]) if windows else []
         try:
@@ -125,20 +135,18 @@ class Drainer:
                 following = windows[k + 1] if k + 1 < len(windows) else []
                 sending = asyncio.create_task(self._send(window, ready, clearance.suppressed))
                 await asyncio.sleep(0)  # the window goes out first, the journal is written meanwhile
-                recorded, results = results, []
-                step = self._start_step(lease, recorded, ends[min(k + 1, len(ends) - 1)], following)
+                results, answered = self._results(answered), None
+                step = self._start_step(lease, results, ends[min(k + 1, len(ends) - 1)], following)
                 ready = await self._compose_all(following)
-                results = await sending
+                answered = await sending
                 done = k + 1
-                self.tally.add(results)
-                try:
-                    clearance = await step
-                except Exception:
-                    results = recorded + results
-                    raise
+                clearance = await step
+                results = []
+            results, answered = self._results(answered), None
             cursor, state = (ends[done - 1] if done else lease.cursor), "done" if done == len(windows) else "ready"
             await self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, state=state))
         except Exception:  # whatever broke: the answers are known here only
+            results = results + self._results(answered)
             await self._in_thread(lambda: self.journal.evidence(lease, results))
             raise
 
@@ -183,7 +191,7 @@ class Drainer:
 
     async def _send(
         self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage | Result], suppressed: frozenset[str]
-    ) -> list[Result]:
+    ) -> _Answered:
         going: list[tuple[PlannedMessage, OutgoingMessage]] = []
         held_back: list[Result] = []
         for message, made in zip(window, ready, strict=True):
@@ -203,9 +211,16 @@ class Drainer:
         finally:
             watch.cancel()
         assert len(outcomes) == len(going), f"{self.provider.name} answered {len(outcomes)} of {len(going)} messages."
-        return held_back + [
-            to_result(message, outcome, self.policy) for (message, _), outcome in zip(going, outcomes, strict=True)
-        ]
+        return _Answered([message for message, _ in going], outcomes, held_back)
+
+    def _results(self, answered: _Answered | None) -> list[Result]:
+        """Made, and counted, while the next window is out: the connections wait for nothing."""
+        if answered is None:
+            return []
+        pairs = zip(answered.messages, answered.outcomes, strict=True)
+        results = answered.held_back + [to_result(message, outcome, self.policy) for message, outcome in pairs]
+        self.tally.add(results)
+        return results
 
     async def _watch(self) -> None:
         """Close the provider's connections as soon as the lease is lost."""
