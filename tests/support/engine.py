@@ -4,7 +4,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -63,8 +63,17 @@ class Engine:
     recipients: list[str] = field(default_factory=list)
 
     @classmethod
-    def create(cls, settings: Settings, database: Database, *, contacts: int, credits_: str = "1000") -> "Engine":
-        """An organization with a verified domain, credits, and as many contacts on one list."""
+    def create(
+        cls,
+        settings: Settings,
+        database: Database,
+        *,
+        contacts: int = 0,
+        credits_: str = "1000",
+        people: Sequence[str] = (),
+    ) -> "Engine":
+        """An organization with a verified domain, credits, and as many contacts on one list, or those people."""
+        names = people or [f"c{i}" for i in range(contacts)]
         with database.transaction(None) as session:
             organization = create_organization(session, name="Acme")
             top_up(session, organization.id, Decimal(credits_), reference="start")
@@ -77,10 +86,10 @@ class Engine:
                 {
                     "organization_id": organization.id,
                     "id": new_id(),
-                    "email": f"c{i}@example.com",
+                    "email": f"{name}@example.com",
                     "first_name": f"N{i}",
                 }
-                for i in range(contacts)
+                for i, name in enumerate(names)
             ]
             session.execute(insert(Contact), rows)
             members = [
@@ -170,16 +179,17 @@ class Engine:
                 select(Organization.balance).where(Organization.id == self.organization_id)
             ).scalar_one()
 
-    def expire_leases(self, run: Run) -> None:
-        """Let the time of all leases be over."""
+    def expire_leases(self, run: Run) -> int:
+        """Let the time of all leases be over; how many there were."""
         with self.database.transaction(None) as session:
-            session.execute(
+            expired = session.execute(
                 text(
                     "UPDATE chunks SET lease_until = now() - interval '1 second'"
-                    " WHERE run_id = :run AND state = 'leased'"
+                    " WHERE run_id = :run AND state = 'leased' AND lease_until >= now() RETURNING no"
                 ),
                 {"run": run.id},
-            )
+            ).all()
+        return len(expired)
 
     def make_retries_due(self, run: Run) -> None:
         """Let the waits before second tries be over."""

@@ -1,0 +1,223 @@
+"""Senders that a test moves window by window: the real Drainer and Journal, with a provider that waits to be told.
+
+Each runs as a task on one event loop in a thread. A puppet is quiet when a window is out and the journal has written
+its step, or when it has ended; every move of the test waits for that, so nothing happens between two moves.
+"""
+
+import asyncio
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from sqlalchemy.exc import OperationalError
+
+from models.errors import InvalidInput
+from models.session import driver
+from models.store.messages import PlannedMessage
+from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
+from tasks.sending.drain import Drainer
+from tasks.sending.journal import Clearance, Journal
+from tasks.sending.rate import Rate
+from tasks.sending.results import RetryPolicy
+from tests.support.engine import Engine
+
+_PATIENCE_SECONDS = 20.0
+_ANSWERS = {"reject": OutcomeKind.REJECTED, "defer": OutcomeKind.DEFERRED, "uncertain": OutcomeKind.UNCERTAIN}
+
+
+class Killed(Exception):
+    """The process is gone: nothing of it is done any more."""
+
+
+@dataclass(slots=True)
+class Witness:
+    """The mail server: who got it how often, and what was handed over although it must not be."""
+
+    may_go_out: Callable[[], bool] = lambda: True
+    got: Counter[str] = field(default_factory=Counter)
+    opted_out: set[str] = field(default_factory=set)
+    wrong: list[str] = field(default_factory=list)
+    uncertain: int = 0
+
+    def look(self, window: Sequence[OutgoingMessage]) -> None:
+        """A window is handed over."""
+        if not self.may_go_out():
+            self.wrong.append("a window went out of a run that does not send")
+        self.wrong += [f"{m.recipient} had opted out" for m in window if m.recipient in self.opted_out]
+
+    def answer(self, message: OutgoingMessage) -> Outcome:
+        """What the server says; `defer2…` is deferred at the first two tries."""
+        name = message.recipient.partition("@")[0].rstrip("0123456789")
+        kind = _ANSWERS.get(name, OutcomeKind.ACCEPTED)
+        if kind is OutcomeKind.DEFERRED and message.attempt > 1:
+            kind = OutcomeKind.ACCEPTED
+        if kind in (OutcomeKind.ACCEPTED, OutcomeKind.UNCERTAIN):
+            self.got[message.recipient] += 1
+        self.uncertain += kind is OutcomeKind.UNCERTAIN
+        return Outcome(kind, provider_ref="r", retry_after_seconds=0.0)
+
+
+class _Keeper:
+    """Leases last: the test ends them itself."""
+
+    def hold(self, *_: object) -> None:
+        """Nothing to keep."""
+
+    def is_lost(self) -> bool:
+        """Never by itself."""
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _Journal(Journal):
+    puppet: "Puppet"
+
+    def claim(self, who, lease_seconds):
+        self.puppet.must_live()
+        return Journal.claim(self, who, lease_seconds)
+
+    def step(self, lease, results, **values):
+        self.puppet.before_step()
+        return Journal.step(self, lease, results, **values)
+
+    def clear(self, session, window) -> Clearance:
+        if self.puppet.loses_commit:
+            self.puppet.loses_commit = False
+            driver(session).execute("COMMIT")
+            raise OperationalError("COMMIT", {}, Exception("the answer got lost"))
+        return Journal.clear(self, session, window)
+
+    def evidence(self, lease, results):
+        self.puppet.must_live()
+        Journal.evidence(self, lease, results)
+
+
+class Puppet:
+    """One sender. `ended` when it found no more chunks, was stopped or was killed."""
+
+    name = "witness"
+    capabilities = Capabilities(messages_per_call=500, idempotent=False, answer_timeout_seconds=1)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, engine: Engine, witness: Witness, run_id: UUID, epoch: int):
+        self.loses_commit = False
+        self.dies_at_step = False
+        self.error: BaseException | None = None
+        self._dead = False
+        self._stopped = False
+        self._witness = witness
+        self._loop = loop
+        self._quiet = threading.Condition()
+        self._executor = ThreadPoolExecutor(1)
+        self._out: Sequence[OutgoingMessage] = ()
+        self._gate: asyncio.Event | None = None
+        journal = _Journal(engine.database, run_id, engine.organization_id, epoch, "witness", lambda: False, self)
+        self._drainer = Drainer(
+            journal=journal,
+            keeper=_Keeper(),  # type: ignore[arg-type]
+            provider=self,
+            compose=_compose,
+            rate=Rate(engine.database, "none", None),
+            policy=RetryPolicy(attempts=3, base_seconds=0.0),
+            window_size=2,
+            lease_seconds=3600,
+            who="puppet",
+            stop=lambda: self._stopped,
+            _executor=self._executor,
+        )
+        self.ended = False
+        self._task = asyncio.run_coroutine_threadsafe(self._run(), loop)
+        self._wait()
+
+    # -- what the Drainer calls
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+        """Wait until the test lets the window through."""
+        self._witness.look(messages)
+        self._gate = asyncio.Event()
+        # The Drainer gives the journal its step in its next turn; what comes after that in the same thread comes
+        # when the step is written.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await self._loop.run_in_executor(self._executor, lambda: None)
+        with self._quiet:
+            self._out = messages
+            self._quiet.notify_all()
+        await self._gate.wait()
+        return [self._witness.answer(message) for message in messages]
+
+    def abort(self) -> None:
+        """Not used: leases are not lost by themselves."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    def must_live(self) -> None:
+        """Raise Killed when this process is no more."""
+        if self._dead:
+            raise Killed
+
+    def before_step(self) -> None:
+        """The journal is about to write."""
+        if self.dies_at_step:
+            self._dead = True
+        self.must_live()
+
+    # -- what the test calls
+
+    def release(self) -> None:
+        """The window that is out is answered."""
+        with self._quiet:
+            self._out = ()
+        assert self._gate is not None
+        self._loop.call_soon_threadsafe(self._gate.set)
+        self._wait()
+
+    def stop(self) -> None:
+        """As by SIGTERM: the window that is out is answered, the rest given back."""
+        self._stopped = True
+        self.release()
+        assert self.ended
+
+    def kill(self, taken: int) -> None:
+        """As by SIGKILL; of the window that is out the server has taken so many."""
+        self._dead = True
+        for message in self._out[:taken]:
+            self._witness.answer(message)
+        self._out = ()
+        self._task.cancel()
+        self._wait()
+
+    def release_and_kill_before_the_commit(self, taken: int) -> None:
+        """The window is answered, the next one goes out, and the process ends before it has written the answers."""
+        self.dies_at_step = True
+        self.release()
+        if not self.ended:
+            self.kill(taken)
+
+    async def _run(self) -> None:
+        try:
+            await self._drainer.drain()
+        except (Killed, asyncio.CancelledError):
+            pass
+        except BaseException as error:
+            self.error = error
+        finally:
+            self._drainer.close()
+            with self._quiet:
+                self.ended = True
+                self._quiet.notify_all()
+
+    def _wait(self) -> None:
+        with self._quiet:
+            assert self._quiet.wait_for(lambda: self.ended or self._out, _PATIENCE_SECONDS), "The sender hangs."
+        if self.error is not None:
+            raise self.error
+
+
+def _compose(message: PlannedMessage) -> OutgoingMessage:
+    if message.recipient.startswith("unmade"):
+        raise InvalidInput({"to_email": ["It cannot be made."]})
+    return OutgoingMessage(message.id, "s@example.com", message.recipient, b"", message.tries + 1)
