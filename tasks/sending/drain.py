@@ -7,7 +7,7 @@ after that commit. So whatever kills this process leaves at most two windows who
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
@@ -152,7 +152,7 @@ class Drainer:
 
     def _start_step(
         self, lease: Lease, results: list[Result], cursor: int, upcoming: Sequence[PlannedMessage]
-    ) -> Awaitable[Clearance]:
+    ) -> asyncio.Future[Clearance]:
         return self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, upcoming=upcoming))
 
     async def _fresh(self, window: Sequence[PlannedMessage], clearance: Clearance) -> Clearance:
@@ -230,8 +230,9 @@ class Drainer:
         self._cut_off = True  # an aborted provider sends nothing any more: whoever started this sender starts another
         self.provider.abort()
 
-    async def _in_thread(self, work: Callable[[], _T]) -> _T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+    def _in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        """Begins at once, not when it is awaited: a coroutine would, and the journal would wait for the window."""
+        return asyncio.get_running_loop().run_in_executor(self._executor, work)
 
 
 def _ends(start: int, windows: Sequence[Sequence[PlannedMessage]]) -> list[int]:

@@ -6,38 +6,16 @@ Two senders at most are moved window by window (tests/support/puppets.py) on rea
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
-from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    invariant,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import text
 
-from models.errors import IllegalState
-from models.rules.lifecycle import RunState
-from models.session import Database
-from models.store.chunks import requeue_due
-from models.store.loose_ends import requeue_stuck
-from models.tables import Run
-from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
 from tasks.sending import drain, journal
-from tests.support.engine import Engine
-from tests.support.promises import check_promises
-from tests.support.puppets import Puppet, Witness
-
-# In three chunks of four. What the mail server says to them: tests/support/puppets.py.
-PEOPLE = ["defer1", "c1", "c2", "c3", "defer2", "defer3", "reject1", "uncertain1", "unmade1", "c4", "c5"]
-WINDOW = 2
-taken = st.integers(0, WINDOW)
+from tests.support.interleavings import WINDOW, Interleavings
+from tests.support.puppets import Puppet
+from tests.support.witness import Witness
 
 
 @pytest.fixture
@@ -63,145 +41,6 @@ async def _end_all() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-class Interleavings(RuleBasedStateMachine):
-    """One run, and everything that may happen to it."""
-
-    make_engine: type[Engine]
-    database: Database
-    loop: asyncio.AbstractEventLoop
-
-    def __init__(self) -> None:
-        super().__init__()
-        with self.database.transaction(None) as session:
-            session.execute(text("DELETE FROM email_domains"))  # one domain belongs to one organization
-        self.engine: Engine = self.make_engine(people=PEOPLE, chunk_size=4)
-        self.run: Run = self.engine.accept(self.engine.campaign(batch_size=WINDOW))
-        self.witness = Witness(may_go_out=lambda: self.current.state == RunState.SENDING)
-        self.puppets: list[Puppet] = []
-        self.takeovers = 0
-
-    @property
-    def current(self) -> Run:
-        return self.engine.run(self.run)
-
-    @property
-    def living(self) -> list[Puppet]:
-        return [puppet for puppet in self.puppets if not puppet.ended]
-
-    def _control(self, move) -> None:
-        with suppress(IllegalState), self.engine.database.transaction(None) as session:
-            move(session, self.engine.organization_id, self.run.campaign_id)
-
-    @rule()
-    def pause_or_resume(self) -> None:
-        self._control(resume_campaign if self.current.state == RunState.PAUSED else pause_campaign)
-
-    @initialize(planned=st.sampled_from([True, True, True, False]))
-    def begin(self, planned: bool) -> None:
-        if planned:
-            self.engine.plan(self.run)
-
-    @rule(sure=st.integers(0, 3))  # seldom, since nothing much happens after it
-    def cancel(self, sure: int) -> None:
-        if sure == 3:
-            self._control(cancel_campaign)
-
-    @rule()
-    def a_flow_comes_by(self) -> None:
-        self.engine.plan(self.run)
-        self.engine.close(self.run)
-
-    @rule()
-    def flow_is_taken_for_dead(self) -> None:
-        with self.engine.database.transaction(None) as session:
-            session.execute(
-                text(
-                    "INSERT INTO run_flows"
-                    " SELECT id, gen_random_uuid(), organization_id, epoch FROM runs WHERE id = :run"
-                ),
-                {"run": self.run.id},
-            )
-            session.execute(text("UPDATE runs SET alive_at = '2000-01-01' WHERE id = :run"), {"run": self.run.id})
-            requeue_stuck(session, silent_for_seconds=90)
-
-    @precondition(lambda self: len(self.living) < 2)
-    @rule(behind=st.sampled_from([0, 0, 0, 1]))
-    def start(self, behind: int) -> None:
-        epoch = self.current.epoch - behind
-        self.puppets.append(Puppet(self.loop, self.engine, self.witness, self.run.id, epoch))
-
-    @precondition(lambda self: self.living)
-    @rule(which=st.integers(0, 1), windows=st.integers(1, 3))
-    def release(self, which: int, windows: int) -> None:
-        puppet = self.living[which % len(self.living)]
-        for _ in range(windows):
-            if not puppet.ended:
-                puppet.release()
-
-    @precondition(lambda self: self.living)
-    @rule(which=st.integers(0, 1))
-    def release_and_lose_the_answer_of_the_commit(self, which: int) -> None:
-        puppet = self.living[which % len(self.living)]
-        puppet.loses_commit = True
-        puppet.release()
-
-    @precondition(lambda self: self.living)
-    @rule(which=st.integers(0, 1))
-    def stop(self, which: int) -> None:
-        self.living[which % len(self.living)].stop()
-
-    @precondition(lambda self: self.living)
-    @rule(which=st.integers(0, 1), taken=taken)
-    def kill(self, which: int, taken: int) -> None:
-        self.living[which % len(self.living)].kill(taken)
-
-    @precondition(lambda self: self.living)
-    @rule(which=st.integers(0, 1), taken=taken)
-    def kill_before_a_commit(self, which: int, taken: int) -> None:
-        self.living[which % len(self.living)].release_and_kill_before_the_commit(taken)
-
-    @rule()
-    def leases_run_out(self) -> None:
-        self.takeovers += self.engine.expire_leases(self.run)
-
-    @rule(limit=st.integers(1, 2))
-    def second_tries_are_due(self, limit: int) -> None:
-        self.engine.make_retries_due(self.run)
-        with self.engine.database.transaction(None) as session:
-            requeue_due(session, self.run.id, limit=limit)
-
-    @rule(address=st.sampled_from([f"{name}@example.com" for name in PEOPLE]))
-    def opt_out(self, address: str) -> None:
-        if address not in self.witness.opted_out:
-            self.engine.suppress(address)
-            self.witness.opted_out.add(address)
-
-    @invariant()
-    def promises_hold(self) -> None:
-        assert not self.witness.wrong
-        check_promises(self.engine, self.run, self.witness.got)
-        uncertain = self.engine.states(self.run)["uncertain"]
-        assert uncertain <= 2 * WINDOW * self.takeovers + self.witness.uncertain
-
-    def teardown(self) -> None:
-        """Whatever happened, it comes to an end, with everybody accounted for."""
-        for _ in range(20):
-            while self.living:
-                self.release(0, 100)
-            if self.current.state == RunState.PAUSED:
-                self.pause_or_resume()
-            self.a_flow_comes_by()
-            if self.current.finished_at is not None:
-                break
-            self.leases_run_out()
-            self.second_tries_are_due(100)
-            self.start(0)
-        self.promises_hold()
-        run = self.current
-        assert run.finished_at is not None, f"The run is {run.state} for ever."
-        assert self.engine.balance() == Decimal(1000) - run.charged + run.refunded
-
-
 def test_the_promises_hold_in_whatever_order_things_happen(make_engine, database, loop):
     class Machine(Interleavings):
         pass
@@ -218,3 +57,15 @@ def test_the_promises_hold_in_whatever_order_things_happen(make_engine, database
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )
+
+
+def test_the_journal_is_written_while_a_window_is_out(make_engine, loop):
+    engine = make_engine(people=[f"c{i}" for i in range(10)])
+    run = engine.planned(batch_size=WINDOW)
+    puppet = Puppet(loop, engine, Witness(), run.id, run.epoch)
+    moved = []
+    while not puppet.ended:
+        with engine.database.transaction(None) as session:
+            moved.append(tuple(session.execute(text("SELECT recorded, cursor FROM chunks")).one()))
+        puppet.release()
+    assert moved == [(0, 4), (2, 6), (4, 8), (6, 10), (8, 10)]

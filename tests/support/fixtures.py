@@ -1,6 +1,6 @@
 """Fixtures of the engine on real Postgres as its real role; a conftest imports them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
@@ -21,9 +21,8 @@ def database(settings: Settings) -> Iterator[Database]:
 def make_engine(settings: Settings, database: Database) -> Callable[..., Engine]:
     """An engine with an organization; keywords of `Engine.create`, and settings."""
 
-    def make(*, contacts: int = 100, credits_: str = "1000", **values: object) -> Engine:
-        return Engine.create(
-            settings.with_values(**{"chunk_size": 500, **values}), database, contacts=contacts, credits_=credits_
-        )
+    def make(*, contacts: int = 100, credits_: str = "1000", people: Sequence[str] = (), **values: object) -> Engine:
+        chosen = settings.with_values(**{"chunk_size": 500, **values})
+        return Engine.create(chosen, database, contacts=contacts, credits_=credits_, people=people)
 
     return make

@@ -6,10 +6,9 @@ its step, or when it has ended; every move of the test waits for that, so nothin
 
 import asyncio
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
@@ -17,47 +16,19 @@ from sqlalchemy.exc import OperationalError
 from models.errors import InvalidInput
 from models.session import driver
 from models.store.messages import PlannedMessage
-from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.base import Capabilities, Outcome, OutgoingMessage
 from tasks.sending.drain import Drainer
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.rate import Rate
 from tasks.sending.results import RetryPolicy
 from tests.support.engine import Engine
+from tests.support.witness import Witness
 
 _PATIENCE_SECONDS = 20.0
-_ANSWERS = {"reject": OutcomeKind.REJECTED, "defer": OutcomeKind.DEFERRED, "uncertain": OutcomeKind.UNCERTAIN}
 
 
 class Killed(Exception):
     """The process is gone: nothing of it is done any more."""
-
-
-@dataclass(slots=True)
-class Witness:
-    """The mail server: who got it how often, and what was handed over although it must not be."""
-
-    may_go_out: Callable[[], bool] = lambda: True
-    got: Counter[str] = field(default_factory=Counter)
-    opted_out: set[str] = field(default_factory=set)
-    wrong: list[str] = field(default_factory=list)
-    uncertain: int = 0
-
-    def look(self, window: Sequence[OutgoingMessage]) -> None:
-        """A window is handed over."""
-        if not self.may_go_out():
-            self.wrong.append("a window went out of a run that does not send")
-        self.wrong += [f"{m.recipient} had opted out" for m in window if m.recipient in self.opted_out]
-
-    def answer(self, message: OutgoingMessage) -> Outcome:
-        """What the server says; `defer2…` is deferred at the first two tries."""
-        name = message.recipient.partition("@")[0].rstrip("0123456789")
-        kind = _ANSWERS.get(name, OutcomeKind.ACCEPTED)
-        if kind is OutcomeKind.DEFERRED and message.attempt > 1:
-            kind = OutcomeKind.ACCEPTED
-        if kind in (OutcomeKind.ACCEPTED, OutcomeKind.UNCERTAIN):
-            self.got[message.recipient] += 1
-        self.uncertain += kind is OutcomeKind.UNCERTAIN
-        return Outcome(kind, provider_ref="r", retry_after_seconds=0.0)
 
 
 class _Keeper:
