@@ -156,7 +156,10 @@ def _mail(settings: Settings) -> Finding:
         return Finding(
             "mail server", Grade.NOTE, "no real provider: EXOSEND_SMTP_URL is not set, email goes to the sandbox"
         )
-    address = parse_smtp_url(settings.smtp_url)
+    try:
+        address = parse_smtp_url(settings.smtp_url)
+    except SetupError as error:
+        return Finding("mail server", Grade.WRONG, str(error))
     try:
         with socket.create_connection((address.host, address.port), timeout=5):
             return Finding("mail server", Grade.OK, f"{address.host}:{address.port} answers")

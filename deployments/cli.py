@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from models.errors import ExoSendError
 
-app = App(name="exosend", help="Sends SMS and email for many organizations.", version_flags=[])
+app = App(name="exosend", help="Sends email campaigns for many organizations.", version_flags=[])
 
 _COMMANDS = {
     "up": "Start everything on this machine and keep it running until Ctrl-C.",
@@ -41,6 +41,12 @@ def main() -> None:
         # The reader of a pipe has gone (`exosend doctor | head`); Python's own flush at exit would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except Exception as error:
+        # psycopg's and SQLAlchemy's, told by name: to import the two here would slow down every `exosend --help`.
+        if not any(kind.__name__ == "OperationalError" for kind in type(error).__mro__):
+            raise
+        reason = next(iter(str(error.__cause__ or error).strip().splitlines()), type(error).__name__)
+        sys.exit(f"exosend: The database cannot be used: {reason}. `exosend doctor` looks at all of it.")
 
 
 def _setting(location: tuple[int | str, ...]) -> str:

@@ -34,7 +34,7 @@ class Screen:
             ("API description", f"{settings.api_url}/openapi.json", ""),
             ("Prefect UI", settings.prefect_url.removesuffix("/api"), "prefect"),
             ("worker", f"work pool {WORK_POOL}, {settings.worker_limit} flow runs at once", "worker"),
-            ("courier", "single messages, chunks of dead senders", "courier"),
+            ("courier", "schedules, second tries, chunks of dead senders", "courier"),
             ("Postgres", "embedded" if "postgres" in pids else "EXOSEND_DATABASE_URL", "postgres"),
             ("email goes to", "the mail server of EXOSEND_SMTP_URL" if settings.smtp_url else "the sandbox", ""),
             ("logs", str(settings.data_dir / "logs"), ""),

@@ -21,8 +21,9 @@ from deployments.state import FolderLock, StackState
 from deployments.supervisor import Stopping, Supervisor
 from models.errors import SetupError
 from models.migrations.run import upgrade
-from models.session import make_secret_key
+from models.session import make_secret_key, psycopg_url
 from models.settings import Settings
+from tasks.providers.smtp_url import parse_smtp_url
 
 _READY_SECONDS = 180.0
 # What the watchdog of a killed stack needs at most, its flow runs' 15 s included.
@@ -32,9 +33,14 @@ _CLEANING_SECONDS = 60.0
 def run_stack(settings: Settings) -> None:
     """Run the stack until it is told to stop (SIGINT, SIGTERM, SIGHUP).
 
-    Raises SetupError: before anything was started or changed when the folder is in use, before anything was
-    started when a port is taken, and after stopping everything again when a part does not come up.
+    Raises SetupError: before anything was started or changed when an address cannot be read or the folder is in
+    use, before anything was started when a port is taken, and after stopping everything again when a part does not
+    come up.
     """
+    if settings.smtp_url is not None:
+        parse_smtp_url(settings.smtp_url)  # else the first campaign would be the one to find out
+    if settings.database_url is not None:
+        psycopg_url(settings.database_url)
     lock = FolderLock(settings.data_dir)
     try:
         _take_folder(lock, settings)

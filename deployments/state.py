@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from deployments.processes import ProcessIdentity
+from models.errors import SetupError
 
 
 @dataclass
@@ -70,11 +71,20 @@ class StackState:
 
 
 class FolderLock:
-    """The right to run a stack on a data folder. The kernel gives it back when its last holder ends."""
+    """The right to run a stack on a data folder. The kernel gives it back when its last holder ends.
+
+    Raises SetupError when the folder cannot be made or written to.
+    """
 
     def __init__(self, data_dir: Path) -> None:
-        data_dir.mkdir(parents=True, exist_ok=True)
-        self._file = (data_dir / "lock").open("a")
+        try:
+            data_dir.mkdir(parents=True, exist_ok=True)
+            self._file = (data_dir / "lock").open("a")
+        except OSError as error:
+            raise SetupError(
+                f"The data folder {data_dir} cannot be used ({error.strerror}): choose another one with --data-dir or "
+                "EXOSEND_DATA_DIR."
+            ) from error
 
     def fileno(self) -> int:
         """For handing it to the watchdog, which holds on to it while it cleans up."""

@@ -18,7 +18,7 @@ from uuid import UUID
 
 import psycopg
 from sqlalchemy import URL, Engine, create_engine, make_url, text
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
@@ -87,8 +87,16 @@ def role_url(settings: Settings, role: Role) -> URL:
 
 
 def psycopg_url(url: str) -> URL:
-    """A PostgreSQL address for psycopg 3, whatever driver it named."""
-    return make_url(url).set(drivername="postgresql+psycopg")
+    """A PostgreSQL address for psycopg 3, whatever driver it named.
+
+    Raises SetupError for what is no address, without showing it: it may hold a password.
+    """
+    try:
+        return make_url(url).set(drivername="postgresql+psycopg")
+    except (ArgumentError, ValueError):  # the second one for a port that is no number
+        raise SetupError(
+            "EXOSEND_DATABASE_URL cannot be read: it looks like postgresql://user:password@host:5432/database."
+        ) from None
 
 
 def conninfo(url: URL) -> str:

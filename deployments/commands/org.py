@@ -1,6 +1,7 @@
 """`exosend org`."""
 
 import json
+import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +22,10 @@ from models.store.organizations import (
     create_token,
     top_up,
 )
+
+_LONGEST_NAME = 255
+# What networks show as the sender of an SMS: a name with at least one letter, or a number (docs/api/rules.md).
+_SENDER_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ._-]{3,11}|\+?[0-9]{3,15}")
 
 
 def create(
@@ -56,6 +61,12 @@ def create(
         One line of JSON: organization_id, token, balance.
     """
     amount = _amount(credits)
+    name = _name(name)
+    if rate_limit < 1:
+        raise InvalidInput({"rate_limit": ["--rate-limit must be at least 1."]})
+    if sender_id is not None and not _SENDER_ID.fullmatch(sender_id):
+        allowed = "3 to 11 of A–Z a–z 0–9 space . _ -, at least one a letter, or a number"
+        raise InvalidInput({"sender_id": [f'--sender-id: "{sender_id}" is not {allowed}.']})
     if domain is not None:
         domain = _domain(domain)
     settings = connected_settings(load_settings(data_dir=data_dir))
@@ -82,6 +93,13 @@ def create(
     print("Keep the token: only its hash is stored.")
 
 
+def _name(text: str) -> str:
+    name = " ".join(text.split())
+    if not 1 <= len(name) <= _LONGEST_NAME:
+        raise InvalidInput({"name": [f"--name must have 1 to {_LONGEST_NAME} characters."]})
+    return name
+
+
 def _amount(text: str) -> Decimal:
     try:
         amount = Decimal(text)
@@ -99,5 +117,5 @@ def _domain(domain: str) -> str:
     except UnicodeError:
         name = ""
     if not is_valid_address(f"postmaster@{name}"):
-        raise InvalidInput({"domain": [f"--domain: {domain} is not an email domain."]})
+        raise InvalidInput({"domain": [f'--domain: "{domain}" is not an email domain.']})
     return name

@@ -1,6 +1,7 @@
 """The command line as a person meets it: quick help, errors in one line."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 _COMMANDS = [["up"], ["demo"], ["org", "create"], ["doctor"], ["migrate"], ["results"], ["backup"], ["restore"]]
 
 
-def _exosend(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"EXOSEND_DATA_DIR": str(folder)}
+def _exosend(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "EXOSEND_DATA_DIR": str(folder), **environment}
     return subprocess.run(
         [sys.executable, "-m", "deployments.cli", *arguments],
         capture_output=True, text=True, env=environment, timeout=120, check=False,
@@ -42,6 +43,11 @@ def test_every_command_explains_itself_and_its_options(command: list[str], tmp_p
         (["migrate"], "No stack runs on"),
         (["org", "create", "--name", "Acme", "--credits", "1e3,5"], "--credits must be an amount"),
         (["org", "create", "--name", "Acme", "--credits", "5", "--domain", "not a domain"], "is not an email domain"),
+        (["org", "create", "--name", " ", "--credits", "5"], "--name must have 1 to 255 characters"),
+        (["org", "create", "--name", "Acme", "--credits", "5", "--rate-limit", "0"], "--rate-limit must be at least 1"),
+        (["org", "create", "--name", "Acme", "--credits", "5", "--sender-id", "!!"], '"!!" is not 3 to 11 of'),
+        (["up", "--data-dir", "/dev/null/folder"], "/dev/null/folder cannot be used (Not a directory)"),
+        (["up", "--smtp-url", "mail.example.com"], "EXOSEND_SMTP_URL: it must begin with smtp:// or smtps://"),
         (["results", "no-uuid", "--out", "x.parquet"], "no-uuid is not the id of a run"),
         (["backup", "file"], "There is no database in"),
         (["restore", "no-file"], "There is no file no-file"),
@@ -64,3 +70,32 @@ def test_doctor_names_what_is_wrong_where_nothing_runs(tmp_path: Path) -> None:
     assert "No stack runs on" in done.stdout.replace("\n", " ")
     assert "there is none" in done.stdout
     assert "no real provider" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["up"], ["migrate"], ["org", "create", "--name", "Acme", "--credits", "5"]])
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("postgresql://admin:hidden@127.0.0.1:1/exosend", "The database cannot be used: connection failed"),
+        ("hidden", "EXOSEND_DATABASE_URL cannot be read: it looks like postgresql://"),
+        ("postgresql://admin:hidden@host:port/exosend", "EXOSEND_DATABASE_URL cannot be read"),
+    ],
+)
+def test_a_database_that_cannot_be_used_is_one_line(
+    command: list[str], address: str, message: str, tmp_path: Path
+) -> None:
+    environment = {"EXOSEND_DATABASE_URL": address, "EXOSEND_SECRET_KEY": "k" * 32}
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        environment["EXOSEND_PORT"] = str(first.getsockname()[1])
+        environment["EXOSEND_PREFECT_PORT"] = str(second.getsockname()[1])
+    done = _exosend(*command, folder=tmp_path, **environment)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "hidden" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_doctor_names_a_mail_server_whose_address_cannot_be_read(tmp_path: Path) -> None:
+    done = _exosend("doctor", folder=tmp_path, EXOSEND_SMTP_URL="mail.example.com")
+    assert done.returncode == 1
+    assert "it must begin with smtp://" in " ".join(done.stdout.split())
