@@ -5,6 +5,7 @@ no error, and rolls back otherwise. What must come after the commit (starting a 
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from uuid import UUID
 
 from flask import current_app, g, request
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import Unauthenticated
 from models.errors import NotFound
@@ -81,7 +83,9 @@ def authenticated() -> Iterator[Scope]:
     """Authenticate the request and open its scope. Raises Unauthenticated; then NotFound for a path's malformed id."""
     token_id, secret_hash = _credentials()
     if request.mimetype != "multipart/form-data":
-        request.get_data()  # a slow client is waited for before a connection is taken, not with one in hand
+        body = request.get_data()  # a slow client is waited for before a connection is taken, not with one in hand
+        if len(body) >= (request.max_content_length or sys.maxsize):
+            raise RequestEntityTooLarge  # it came in chunks: Werkzeug stops reading at the limit, and says nothing
     with ExitStack() as transaction:
         session = transaction.enter_context(resources().database.unidentified_transaction())
         caller = authenticate(session, token_id, secret_hash)

@@ -1,5 +1,6 @@
 """The form of errors: always the contract's JSON, never a library's words."""
 
+import io
 import logging
 from typing import Any
 
@@ -69,6 +70,14 @@ def test_deep_nesting_is_invalid_input(acme) -> None:
 
 def test_a_body_over_the_limit_is_too_large(acme) -> None:
     answer = acme.post("/contacts", data=b" " * 17_000_000)
+    assert (answer.status_code, answer.get_json()) == (413, {"message": "Payload Too Large"})
+
+
+def test_a_body_over_the_limit_that_comes_in_chunks_is_too_large(acme) -> None:
+    body = io.BytesIO(b'{"email": "a@example.com"' + b" " * 17_000_000 + b"}")
+    server = {"wsgi.input_terminated": True}  # as granian says of itself
+    in_chunks = {"Transfer-Encoding": "chunked"}
+    answer = acme.post("/contacts", input_stream=body, headers=in_chunks, environ_overrides=server)
     assert (answer.status_code, answer.get_json()) == (413, {"message": "Payload Too Large"})
 
 
