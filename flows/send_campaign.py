@@ -63,12 +63,16 @@ def _start_helpers(run_id: UUID, epoch: int, chunks: int) -> None:
     """Further senders for a large run; any worker on any machine takes them. Without them this flow sends alone."""
     helpers = min(flow_settings().drainers, chunks // CHUNKS_PER_DRAINER) - 1
     for number in range(helpers):
-        run_deployment(
-            DRAIN_RUN,
-            parameters={"run_id": str(run_id), "epoch": epoch},
-            timeout=0,
-            as_subflow=False,
-            idempotency_key=f"{start_key(run_id, epoch)}:{number}",
-        )
+        try:
+            run_deployment(
+                DRAIN_RUN,
+                parameters={"run_id": str(run_id), "epoch": epoch},
+                timeout=0,
+                as_subflow=False,
+                idempotency_key=f"{start_key(run_id, epoch)}:{number}",
+            )
+        except Exception:  # Prefect's server restarts, or does not know the deployment
+            get_run_logger().warning("A further sender could not be started.", exc_info=True)
+            return
     if helpers > 0:
         get_run_logger().info("Started %s more senders.", helpers)

@@ -12,6 +12,7 @@ from models.store.runs import find_run, record_flow
 from tasks.runs.alive import staying_alive
 from tasks.runs.importing import run_import
 from tasks.steps.engine import flow_database, flow_settings
+from tasks.steps.reports import best_effort
 
 
 @task(name="import", cache_policy=NO_CACHE)
@@ -27,15 +28,16 @@ def import_file(import_id: UUID) -> ImportCounts | None:
     if counts is None:
         get_run_logger().info("The file had been imported before.")
         return None
-    create_table_artifact(
-        key=f"import-{import_id}",
-        table=[
-            {"what": "rows in the file", "number": counts.rows},
-            {"what": "imported", "number": counts.imported},
-            {"what": "skipped (there already, or repeated in the file)", "number": counts.skipped},
-            {"what": "errors", "number": counts.errors},
-            {"what": "warnings", "number": counts.warnings},
-        ],
-        description="What came of the file",
-    )
+    with best_effort():
+        create_table_artifact(
+            key=f"import-{import_id}",
+            table=[
+                {"what": "rows in the file", "number": counts.rows},
+                {"what": "imported", "number": counts.imported},
+                {"what": "skipped (there already, or repeated in the file)", "number": counts.skipped},
+                {"what": "errors", "number": counts.errors},
+                {"what": "warnings", "number": counts.warnings},
+            ],
+            description="What came of the file",
+        )
     return counts

@@ -1,6 +1,9 @@
 """What a run shows in Prefect's UI: the funnel, progress, delivery stats, a summary with links."""
 
+import logging
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -18,9 +21,21 @@ from models.tables import Run
 from tasks.runs.plan import Planned
 from tasks.steps.engine import flow_settings
 
+log = logging.getLogger(__name__)
+
 _SHOW_SECONDS = 5.0  # an artifact is a request to the server: one in five seconds, however fast the messages go
 
 
+@contextmanager
+def best_effort() -> Iterator[None]:
+    """What is only shown must not stop what is sent: Prefect's server may be away, or restart."""
+    try:
+        yield
+    except Exception as error:
+        log.warning("Prefect's UI lacks something: %s: %s", type(error).__name__, str(error)[:300])
+
+
+@best_effort()
 def publish_funnel(run: Run, planned: Planned) -> None:
     """The funnel as a table: from the rows of the audience to the recipients, with the reason for every drop."""
     assert planned.funnel is not None
@@ -43,6 +58,7 @@ class Progress:
         self._shown_at = time.monotonic()
         self._artifact: UUID | None = None
 
+    @best_effort()
     def show(self, *, last: bool = False) -> None:
         """Bring the artifact up to date, at most every five seconds; `last`: now."""
         if not last and time.monotonic() - self._shown_at < _SHOW_SECONDS:
@@ -58,6 +74,7 @@ class Progress:
             update_progress_artifact(self._artifact, done, description=description)
 
 
+@best_effort()
 def publish_results(database: Database, run_id: UUID) -> None:
     """Delivery stats as a table, and a summary for people."""
     run, totals = _totals(database, run_id)
