@@ -180,7 +180,6 @@ def test_the_api_changes_nothing_of_another_organization(two: Two) -> None:
         ("DELETE FROM messages", "permission denied"),
         ("SELECT 1 FROM messages_default", "permission denied"),
         ("SELECT 1 FROM rate_buckets", "permission denied"),
-        ("SELECT 1 FROM request_counts", "permission denied"),
         ("SELECT count_request(gen_random_uuid(), 1)", "permission denied"),
         ("SELECT 1 FROM results.runs", "permission denied"),
         ("SET ROLE exosend_engine", "permission denied"),
