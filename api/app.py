@@ -1,6 +1,6 @@
 """The application: what granian serves."""
 
-from flask import Flask, request
+from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
 from api import health, metrics
@@ -8,8 +8,10 @@ from api.blueprint import Blueprint, IdConverter
 from api.blueprints import account, campaigns, contact_imports, contact_lists, contacts, suppressions, templates
 from api.encoding import ExactJson
 from api.errors import register_errors
+from api.idempotency import answer_once
 from api.openapi import register_resources
 from api.scope import Resources, authenticated
+from api.throttle import show_limits
 from models.session import Database, Role
 from models.settings import Settings, load_settings
 
@@ -36,11 +38,14 @@ class Application(Flask):
     json_provider_class = ExactJson
 
     def dispatch_request(self) -> ResponseReturnValue:
-        """Authenticate, do the work and commit; what goes wrong on the way is answered by api/errors.py."""
+        """Authenticate, do the work (once) and commit; what goes wrong on the way is answered by api/errors.py."""
         if request.routing_exception is not None or request.endpoint in PUBLIC:
             return super().dispatch_request()
         with authenticated():
-            return super().dispatch_request()
+            return answer_once(self._answer)
+
+    def _answer(self) -> Response:
+        return self.make_response(super().dispatch_request())
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -52,6 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["exosend"] = Resources(settings, Database(settings, Role.API, pool_size=settings.api_threads))
     register_errors(app)
     metrics.count_requests(app)
+    show_limits(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
     register_resources(app, BLUEPRINTS)

@@ -1,7 +1,7 @@
 """What every resource's blueprint does by itself: late arguments, names of operations, the errors in the docs."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from http import HTTPStatus
 from typing import Any
 from uuid import UUID
@@ -11,8 +11,11 @@ from marshmallow import Schema
 from werkzeug.routing import BaseConverter
 
 from api.arguments import LateArguments
+from api.idempotency import HEADER, REPLAYED
 
 View = Callable[..., Any]
+
+RATE_LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining")
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -48,16 +51,25 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         return decorator
 
     def route(self, rule: str, *, errors: tuple[int, ...] = (), **options: Any) -> Callable[[View], View]:
-        """Register a view. Its name is the operation's id; 401, 404 and 422 are documented by themselves."""
+        """Register a view. Its name is the operation's id.
+
+        Token, limit of requests, `Idempotency-Key` of a POST, and the errors that come of them are documented by
+        themselves.
+        """
         register = super().route(rule, **options)
+        is_post = "POST" in options.get("methods", ())
 
         def decorator(view: View) -> View:
             words = view.__name__.split("_")
             documented: View = self.doc(
-                operationId=words[0] + "".join(word.capitalize() for word in words[1:]), security=[{"token": []}]
+                operationId=words[0] + "".join(word.capitalize() for word in words[1:]),
+                security=[{"token": []}],
+                **({"parameters": [HEADER]} if is_post else {}),
             )(view)
+            _document_headers(documented, (*RATE_LIMIT_HEADERS, REPLAYED) if is_post else RATE_LIMIT_HEADERS)
             known = {401, 429, 503, *errors}
             known |= {404} if "<" in rule else set()
+            known |= {409, 422} if is_post else set()
             known |= {422} if "arguments" in getattr(view, "_apidoc", {}) else set()
             for status in sorted(known):
                 documented = self.alt_response(status, HTTPStatus(status).name)(documented)
@@ -65,3 +77,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             return documented
 
         return decorator
+
+
+def _document_headers(view: View, names: Sequence[str]) -> None:
+    """Say that every answer of the view that is not an error has these headers."""
+    for answers in view._apidoc["response"]["responses"].values():  # type: ignore[attr-defined]
+        for answer in answers:
+            answer["headers"] = {name: name for name in names}

@@ -8,7 +8,8 @@ from flask import Flask
 from flask_smorest.utils import prepare_response
 from marshmallow import Schema, fields
 
-from api.blueprint import Blueprint, IdConverter
+from api.blueprint import RATE_LIMIT_HEADERS, Blueprint, IdConverter
+from api.idempotency import HEADER, KEY_PATTERN, REPLAYED
 from api.schemas.fields import Amount
 
 CONFIG = {
@@ -77,6 +78,36 @@ _BODIES: dict[int, type[Schema]] = {
     422: InvalidInputSchema,
 }
 
+_HEADERS: dict[str, dict[str, Any]] = {
+    "X-RateLimit-Limit": {
+        "description": "Requests that the organization may make in a minute.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    "X-RateLimit-Remaining": {
+        "description": "How many of them are left.",
+        "schema": {"type": "integer", "minimum": 0},
+    },
+    "Retry-After": {
+        "description": "Seconds after which there are requests left again.",
+        "schema": {"type": "integer", "minimum": 1},
+    },
+    REPLAYED: {
+        "description": "There, and `true`, if this is the answer that the same request got before under its key.",
+        "schema": {"type": "string", "const": "true"},
+    },
+}
+
+_IDEMPOTENCY_KEY: dict[str, Any] = {
+    "description": "Any text that no other POST of the organization had within 24 hours, such as a UUID. The same "
+    "request under the same key does its work once: its answer, if it was a success, comes again with "
+    f"`{REPLAYED}: true`. Another request under the same key is 422; while the first is being worked on it is 409.",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": KEY_PATTERN},
+}
+
+# Answers to callers that are known, so that they say what the limit is.
+_LIMITED = (402, 403, 404, 409, 422, 429)
+
 
 class Api(flask_smorest.Api):  # type: ignore[misc]
     """flask-smorest's documentation, with the contract's errors. Answering them is api/errors.py."""
@@ -87,12 +118,20 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         """None: api/errors.py has them all."""
 
     def _register_responses(self) -> None:
+        for name, header in _HEADERS.items():
+            self.spec.components.header(name, header, lazy=True)
+        self.spec.components.parameter(HEADER, "header", _IDEMPOTENCY_KEY, lazy=True)
         for status in HTTPStatus:
             if status >= 400:
                 response: dict[str, Any] = {
                     "description": status.phrase,
                     "schema": _BODIES.get(status.value, ErrorSchema),
                 }
+                names: tuple[str, ...] = RATE_LIMIT_HEADERS if status in _LIMITED else ()
+                if status == HTTPStatus.TOO_MANY_REQUESTS:
+                    names = (*names, "Retry-After")
+                if names:
+                    response["headers"] = {name: name for name in names}
                 prepare_response(response, self.spec, self.DEFAULT_RESPONSE_CONTENT_TYPE)
                 self.spec.components.response(status.name, response, lazy=True)
 

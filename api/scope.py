@@ -1,7 +1,8 @@
 """The scope of a request: who calls, and the one transaction in which the request is done.
 
-The transaction begins with the look-up of the token and ends when the view has returned: it commits when there was
-no error, and rolls back otherwise. What must come after the commit (starting a flow) is handed to `after_commit`.
+The look-up of the token comes first; it counts the request too, in a transaction of its own. The transaction of the
+work ends when the view has returned: it commits when there was no error, and rolls back otherwise. What must come
+after the commit (starting a flow) is handed to `after_commit`.
 """
 
 import re
@@ -17,11 +18,12 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import Unauthenticated
+from api.throttle import check_limit
 from models.errors import NotFound
 from models.session import Database
 from models.settings import Settings
 from models.store.organizations import hash_secret
-from models.store.tokens import Caller, authenticate
+from models.store.tokens import Caller, admit
 
 _BEARER = re.compile(r"Bearer +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\|([\x21-\x7e]{1,200})", re.IGNORECASE)
 
@@ -48,6 +50,7 @@ class Scope:
     caller: Caller
     session: Session
     _transaction: ExitStack
+    is_committed: bool = False
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
 
     def after_commit(self, action: Callable[[], object]) -> None:
@@ -57,8 +60,18 @@ class Scope:
     def commit(self) -> None:
         """Commit now and give the connection back; for a view that waits. The session is closed by it."""
         self._transaction.pop_all().close()
+        self.is_committed = True
         while self._afterwards:
             self._afterwards.pop(0)()
+
+    @contextmanager
+    def work(self) -> Iterator[Session]:
+        """The transaction of the work or, when that is committed already, another one."""
+        if not self.is_committed:
+            yield self.session
+        else:
+            with resources().database.transaction(self.caller.organization_id) as session:
+                yield session
 
 
 def resources() -> Resources:
@@ -80,20 +93,32 @@ def own() -> Own:
 
 @contextmanager
 def authenticated() -> Iterator[Scope]:
-    """Authenticate the request and open its scope. Raises Unauthenticated; then NotFound for a path's malformed id."""
+    """Authenticate the request, count it, and open its scope.
+
+    Raises Unauthenticated; then TooManyRequests; then NotFound for a path's malformed id.
+    """
     token_id, secret_hash = _credentials()
-    if request.mimetype != "multipart/form-data":
+    database = resources().database
+    is_multipart = request.mimetype == "multipart/form-data"
+    if not is_multipart:
         body = request.get_data()  # a slow client is waited for before a connection is taken, not with one in hand
         if len(body) >= (request.max_content_length or sys.maxsize):
             raise RequestEntityTooLarge  # it came in chunks: Werkzeug stops reading at the limit, and says nothing
     with ExitStack() as transaction:
-        session = transaction.enter_context(resources().database.unidentified_transaction())
-        caller = authenticate(session, token_id, secret_hash)
-        if caller is None:
+        connection = transaction.enter_context(database.autocommit())
+        admission = admit(connection, token_id, secret_hash)
+        if admission is None:
             raise Unauthenticated
-        g.scope = Scope(caller, session, transaction)
+        check_limit(admission)
         if None in (request.view_args or {}).values():
             raise NotFound
+        if is_multipart:  # an upload is slow, and is read for nobody who is not known
+            transaction.close()
+            _ = request.files
+            connection = transaction.enter_context(database.autocommit())
+        organization_id = admission.caller.organization_id
+        session = transaction.enter_context(database.transaction_on(connection, organization_id))
+        g.scope = Scope(admission.caller, session, transaction)
         yield g.scope
         g.scope.commit()
 

@@ -1,8 +1,9 @@
 """The courier: the long-lived process that moves on what no flow does. `python -m deployments.courier`.
 
 It starts queued runs that the API could not start, fires scheduled campaigns, puts due second tries into chunks,
-sends the chunks of dead senders (in child processes), closes runs, and writes the results that are missing. Any
-number of couriers may run: whatever one does is a conditional UPDATE, or idempotent.
+sends the chunks of dead senders (in child processes), closes runs, writes the results that are missing, and removes
+answers that were kept for idempotency keys long enough. Any number of couriers may run: whatever one does is a
+conditional UPDATE, or idempotent.
 """
 
 import logging
@@ -28,6 +29,7 @@ from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
 from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
+from models.store.idempotency_keys import remove_old_answers
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
 from models.tables import Campaign, Run
@@ -48,6 +50,8 @@ _PREFECT_SECONDS = 10.0  # a campaign scheduled in Prefect is Prefect's to start
 _MIRROR_SECONDS = 3.0
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
+_ANSWERS_SECONDS = 60.0  # an answer that is kept a minute too long is not found any more, and harms nobody
+_ANSWERS_MAX = 1000  # one may hold the ids of 10,000 messages
 
 
 class Courier:
@@ -61,6 +65,7 @@ class Courier:
         self._beat_at = 0.0
         self._mirrored_at = 0.0
         self._partitions_at = 0.0
+        self._answers_at = 0.0
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
@@ -74,6 +79,7 @@ class Courier:
             self._close,
             self._write_results,
             self._make_partitions,
+            self._remove_old_answers,
         ]
         for duty in duties:
             try:
@@ -186,6 +192,14 @@ class Courier:
         self._partitions_at = time.monotonic() + _PARTITION_SECONDS
         if made:
             log.info("Made %s partitions ahead.", made)
+
+    def _remove_old_answers(self) -> None:
+        if time.monotonic() < self._answers_at:
+            return
+        with self._database.transaction(None) as session:
+            removed = remove_old_answers(session, limit=_ANSWERS_MAX)
+        # More than were taken at once are taken at the next tick.
+        self._answers_at = 0.0 if removed == _ANSWERS_MAX else time.monotonic() + _ANSWERS_SECONDS
 
     def _write_results(self) -> None:
         with self._database.transaction(None) as session:

@@ -17,7 +17,7 @@ from pathlib import Path
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
@@ -135,20 +135,25 @@ class Database:
     def transaction(self, organization: UUID | None) -> Iterator[Session]:
         """One transaction, seen by row-level security as `organization`; commits at the end, rolls back on an error.
 
-        None is for roles that see every organization, and for the API's look-up of a token: as exosend_api it sees
-        the system's rows only.
+        None is for roles that see every organization; exosend_api sees the system's rows only.
         """
-        with self.unidentified_transaction() as session:
+        with Session(self._engine, expire_on_commit=False) as session, session.begin():
             session.execute(_SET_ORGANIZATION, {"organization": str(organization) if organization else ""})
             yield session
 
     @contextmanager
-    def unidentified_transaction(self) -> Iterator[Session]:
-        """The same, for a request whose organization its own first statement finds (models/store/tokens.py).
+    def autocommit(self) -> Iterator[Connection]:
+        """A connection on which each statement is a transaction of its own, until `transaction_on` is given it."""
+        with self._engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
-        Until that statement has set it, row-level security shows the system's rows only.
-        """
-        with Session(self._engine, expire_on_commit=False) as session, session.begin():
+    @contextmanager
+    def transaction_on(self, connection: Connection, organization: UUID) -> Iterator[Session]:
+        """`transaction`, on a connection that is at hand: another one would cost a question whether it still lives."""
+        connection.commit()  # SQLAlchemy's own book-keeping: in autocommit nothing is sent
+        connection.execution_options(isolation_level="READ COMMITTED")
+        with Session(connection, expire_on_commit=False) as session, session.begin():
+            session.execute(_SET_ORGANIZATION, {"organization": str(organization)})
             yield session
 
     def connect(self) -> psycopg.Connection:

@@ -9,6 +9,7 @@ from models.tables.machinery import Heartbeat, RateBucket
 from models.tables.messages import Event, EventKey, Message
 from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
+from models.tables.requests import IdempotencyKey, RequestCount
 from models.tables.runs import Chunk, Content, Deferral, DroppedRecipient, Run, RunFlow
 from models.tables.senders import EmailDomain, SenderId
 from models.tables.templates import EmailTemplate, EmailTemplateVersion
@@ -34,12 +35,14 @@ __all__ = [
     "Event",
     "EventKey",
     "Heartbeat",
+    "IdempotencyKey",
     "ImportProblem",
     "LedgerEntry",
     "Message",
     "Organization",
     "Price",
     "RateBucket",
+    "RequestCount",
     "Run",
     "RunFlow",
     "SenderId",

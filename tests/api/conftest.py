@@ -72,12 +72,12 @@ def app(api_settings: Settings) -> Iterator[Flask]:
 
 
 @pytest.fixture
-def new_client(app: Flask, engine: Database) -> Callable[[str], Client]:
-    """Makes an organization of that name and its client."""
+def new_client(app: Flask, engine: Database) -> Callable[..., Client]:
+    """Makes an organization of that name and its client; only tests of the limit of requests ever reach it."""
 
-    def make(name: str) -> Client:
+    def make(name: str, rate_limit: int = 100_000) -> Client:
         with engine.transaction(None) as session:
-            organization = create_organization(session, name=name)
+            organization = create_organization(session, name=name, rate_limit=rate_limit)
             token = create_token(session, organization.id, user_id=None, name="tests")
         return Client(app, organization.id, token.text)
 
@@ -85,10 +85,10 @@ def new_client(app: Flask, engine: Database) -> Callable[[str], Client]:
 
 
 @pytest.fixture
-def acme(new_client: Callable[[str], Client]) -> Client:
+def acme(new_client: Callable[..., Client]) -> Client:
     return new_client("Acme")
 
 
 @pytest.fixture
-def globex(new_client: Callable[[str], Client]) -> Client:
+def globex(new_client: Callable[..., Client]) -> Client:
     return new_client("Globex")

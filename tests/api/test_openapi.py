@@ -60,3 +60,27 @@ def test_every_reference_leads_somewhere(description) -> None:
 def test_it_is_openapi_3_1_with_bearer_tokens(description) -> None:
     assert description["openapi"] == "3.1.0"
     assert description["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
+
+
+def test_every_operation_says_what_is_left_of_the_limit(description) -> None:
+    for path, method, operation in _operations(description):
+        for status, answer in operation["responses"].items():
+            shown = answer if status.startswith("2") else description["components"]["responses"][_name(answer)]
+            limited = status.startswith("2") or status in ("402", "403", "404", "409", "422", "429")
+            assert ("X-RateLimit-Remaining" in shown.get("headers", {})) == limited, (path, method, status)
+    assert "Retry-After" in description["components"]["responses"]["TOO_MANY_REQUESTS"]["headers"]
+
+
+def _name(reference: dict[str, str]) -> str:
+    return reference["$ref"].rsplit("/", 1)[1]
+
+
+def test_every_post_takes_a_key_and_nothing_else_does(description) -> None:
+    reference = {"$ref": "#/components/parameters/Idempotency-Key"}
+    for path, method, operation in _operations(description):
+        is_post = method == "post"
+        assert (reference in operation.get("parameters", [])) == is_post, (path, method)
+        assert is_post <= ({"409", "422"} <= set(operation["responses"])), (path, method)
+        for status in [status for status in operation["responses"] if status.startswith("2")]:
+            assert ("Idempotent-Replayed" in operation["responses"][status]["headers"]) == is_post, (path, status)
+    assert description["components"]["parameters"]["Idempotency-Key"]["in"] == "header"

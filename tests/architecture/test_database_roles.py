@@ -24,7 +24,7 @@ _API = {
     **dict.fromkeys(["api_tokens", "users", "email_domains", "sender_ids"], "SIUD"),
     **dict.fromkeys(["contacts", "contact_lists", "contact_list_members", "suppressions"], "SIUD"),
     **dict.fromkeys(["campaigns", "email_templates", "email_template_versions"], "SIUD"),
-    **dict.fromkeys(["blobs", "blob_parts", "imports", "import_problems"], "SIUD"),
+    **dict.fromkeys(["blobs", "blob_parts", "imports", "import_problems", "idempotency_keys"], "SIUD"),
 }
 _APPEND_ONLY = {"audit_log", "events", "ledger_entries"}
 
@@ -180,6 +180,7 @@ def test_the_api_changes_nothing_of_another_organization(two: Two) -> None:
         ("DELETE FROM messages", "permission denied"),
         ("SELECT 1 FROM messages_default", "permission denied"),
         ("SELECT 1 FROM rate_buckets", "permission denied"),
+        ("SELECT count_request(gen_random_uuid(), 1)", "permission denied"),
         ("SELECT 1 FROM results.runs", "permission denied"),
         ("SET ROLE exosend_engine", "permission denied"),
         ("ALTER TABLE contacts DISABLE ROW LEVEL SECURITY", "must be owner"),

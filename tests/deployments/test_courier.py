@@ -139,3 +139,19 @@ def test_one_run_that_cannot_be_closed_does_not_keep_the_others_from_it(engine, 
     monkeypatch.setattr(courier_module, "close_run", close_or_break)
     courier.tick()
     assert [engine.run(run).state for run in runs] == ["closing", "cancelled", "cancelled"]
+
+
+def test_answers_are_kept_for_a_day_and_no_longer(engine, courier):
+    with engine.database.transaction(None) as session:
+        session.execute(
+            text("""
+                INSERT INTO idempotency_keys (organization_id, key, request_hash, status, answer, made_at)
+                SELECT :organization, hours::text, '', 200, '{}', now() - make_interval(hours => hours)
+                FROM unnest(ARRAY[1, 23, 24, 25]) AS hours
+            """),
+            {"organization": engine.organization_id},
+        )
+    courier.tick()
+    with engine.database.transaction(None) as session:
+        kept = session.execute(text("SELECT key FROM idempotency_keys ORDER BY key")).scalars().all()
+    assert kept == ["1", "23"]

@@ -53,6 +53,8 @@ class Stack:
             "5000",
             "--domain",
             f"{uuid4().hex}.example.com",
+            "--rate-limit",
+            "100000",
             "--json",
         )
         made = json.loads(answer.stdout)
