@@ -67,6 +67,15 @@ class Settings(BaseSettings):
         "options ?connections=8&starttls=auto|require|off&timeout=30. Left out, email goes to the sandbox.",
     )
 
+    spf_include: str = Field(
+        "spf.exosend.com",
+        min_length=3,
+        description="Name whose SPF record lists the mail servers that send for ExoSend; domains include it in theirs.",
+    )
+    dns_resolver: str | None = Field(
+        None, description="Resolver that domains are verified with, host[:port]; left out, the system's."
+    )
+
     drainers: int = Field(2, ge=1, le=64, description="Most flow runs that send one campaign together.")
     lease_seconds: float = Field(15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing.")
     chunk_size: int = Field(5000, ge=1, le=100_000, description="Messages in one chunk.")
