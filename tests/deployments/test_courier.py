@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from deployments import courier as courier_module
 from deployments.courier import Courier
+from models.pipelines import VERIFY_DOMAIN, VerifyDomain
 from models.rules.lifecycle import CampaignStatus
 from models.session import Database, Role
 from models.store.campaign_states import due_campaigns, move_campaign
+from models.store.email_domains import create_domain, queue_verification
 from tasks.runs.control import cancel_campaign
 from tests.support.engine import Engine
 
@@ -139,3 +141,14 @@ def test_one_run_that_cannot_be_closed_does_not_keep_the_others_from_it(engine, 
     monkeypatch.setattr(courier_module, "close_run", close_or_break)
     courier.tick()
     assert [engine.run(run).state for run in runs] == ["closing", "cancelled", "cancelled"]
+
+
+def test_a_domain_whose_check_nobody_started_is_checked(engine, courier, monkeypatch):
+    started = []
+    monkeypatch.setattr(courier_module, "start_flow", lambda _, *what, **__: started.append(what))
+    with engine.database.transaction(None) as session:
+        domain = create_domain(session, engine.organization_id, {"domain": "news.example.com"})
+        run = queue_verification(session, engine.organization_id, domain.id)[1]
+        session.execute(text("UPDATE runs SET alive_at = now() - interval '1 minute'"))
+    courier.tick()
+    assert started == [(VERIFY_DOMAIN, VerifyDomain(run_id=run.id))]

@@ -92,10 +92,10 @@ class DnsServer:
             response.set_rcode(fault if isinstance(fault, dns.rcode.Rcode) else NXDOMAIN)
         elif records := self._records.get(name):
             response.answer.append(dns.rrset.from_text_list(owner, 60, "IN", "TXT", records))
-        if way == "udp" and len(response.to_wire()) > min(request.payload or 512, 1232):
+        if way == "udp" and len(response.to_wire(max_size=65535)) > (request.payload or 512):
             response.answer.clear()
             response.flags |= dns.flags.TC
-        return response.to_wire()
+        return response.to_wire(max_size=65535)
 
     def _is_there(self, name: str) -> bool:
         """A name with records, or above one (an empty non-terminal, RFC 8020)."""
