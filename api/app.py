@@ -5,7 +5,16 @@ from flask.typing import ResponseReturnValue
 
 from api import health, metrics
 from api.blueprint import Blueprint, IdConverter
-from api.blueprints import account, campaigns, contact_imports, contact_lists, contacts, suppressions, templates
+from api.blueprints import (
+    account,
+    campaigns,
+    contact_imports,
+    contact_lists,
+    contacts,
+    email_domains,
+    suppressions,
+    templates,
+)
 from api.encoding import ExactJson
 from api.errors import register_errors
 from api.idempotency import answer_once
@@ -27,6 +36,7 @@ BLUEPRINTS: list[Blueprint] = [
     contact_lists.blueprint,
     templates.blueprint,
     campaigns.blueprint,
+    email_domains.blueprint,
     suppressions.blueprint,
     account.blueprint,
 ]

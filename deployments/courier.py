@@ -22,7 +22,7 @@ from api.starter import start_flow
 from deployments.courier_children import Children
 from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
-from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, start_key
+from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
 from models.rules.lifecycle import CampaignStatus, RunKind
 from models.session import DATABASE_AWAY, Database, Role
 from models.settings import Settings, load_settings
@@ -142,9 +142,11 @@ class Courier:
 
     def _start(self, run: Run) -> None:
         kind = RunKind(run.kind)
-        parameters: ImportContacts | SendCampaign
+        parameters: ImportContacts | SendCampaign | VerifyDomain
         if kind is RunKind.IMPORT:
             parameters = ImportContacts(import_id=run.id)
+        elif kind is RunKind.VERIFY_DOMAIN:
+            parameters = VerifyDomain(run_id=run.id)
         else:
             assert run.campaign_id is not None
             parameters = SendCampaign(campaign_id=run.campaign_id, run_id=run.id, epoch=run.epoch)

@@ -30,8 +30,8 @@ class DemoStack:
 
 
 @contextlib.contextmanager
-def running_stack(data_dir: Path) -> Iterator[DemoStack]:
-    """A mail server and a stack, ready to be used; both are ended afterwards, whatever happens.
+def running_stack(data_dir: Path, **settings: str) -> Iterator[DemoStack]:
+    """A mail server and a stack with these settings, ready to be used; both are ended afterwards, whatever happens.
 
     Raises SetupError, with the end of its output, when the stack does not come up.
     """
@@ -47,6 +47,7 @@ def running_stack(data_dir: Path) -> Iterator[DemoStack]:
             "EXOSEND_PORT": str(port),
             "EXOSEND_PREFECT_PORT": str(prefect_port),
             "EXOSEND_SMTP_URL": f"smtp://127.0.0.1:{smtp_port}",
+            **{f"EXOSEND_{name.upper()}": value for name, value in settings.items()},
         }
         stack = DemoStack(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{prefect_port}", accept_log, environment)
         with _stack(stack, folder / "up.log"):

@@ -6,6 +6,7 @@ from prefect.runtime import flow_run
 
 from models.errors import NotFound
 from models.store.campaign_states import find_campaign
+from models.store.email_domains import domain_to_verify
 from models.store.organizations import read_organization
 from models.store.runs import find_run
 from tasks.steps.engine import flow_database
@@ -39,3 +40,12 @@ def name_by_import() -> str:
         run = find_run(session, UUID(str(flow_run.parameters["import_id"])))
         organization = read_organization(session, run.organization_id)
     return f"{organization.name} · contacts"
+
+
+def name_by_verification() -> str:
+    """The name of a run of verify-domain: whose domain."""
+    run_id = UUID(str(flow_run.parameters["run_id"]))
+    with flow_database().transaction(None) as session:
+        organization = read_organization(session, find_run(session, run_id).organization_id)
+        domain = domain_to_verify(session, run_id)
+    return f"{organization.name} · {domain.domain if domain else 'a domain that is gone'}"

@@ -29,21 +29,33 @@ class ImportContacts(BaseModel):
     import_id: UUID = Field(description="The import: its file is stored already.")
 
 
+class VerifyDomain(BaseModel):
+    """Parameters of verify-domain."""
+
+    run_id: UUID = Field(description="The run: the check of one domain, which was asked for.")
+
+
 WORK_POOL = "exosend"
 """The work pool that all flows run in; prefect.yaml names it as well."""
 
 SEND_CAMPAIGN = "send-campaign/send-campaign"
 DRAIN_RUN = "drain-run/drain-run"
 IMPORT_CONTACTS = "import-contacts/import-contacts"
+VERIFY_DOMAIN = "verify-domain/verify-domain"
 
 PARAMETERS: Mapping[str, type[BaseModel]] = {
     SEND_CAMPAIGN: SendCampaign,
     DRAIN_RUN: DrainRun,
     IMPORT_CONTACTS: ImportContacts,
+    VERIFY_DOMAIN: VerifyDomain,
 }
 """Deployment (`flow/deployment`) → what it takes."""
 
-DEPLOYMENTS: Mapping[RunKind, str] = {RunKind.CAMPAIGN: SEND_CAMPAIGN, RunKind.IMPORT: IMPORT_CONTACTS}
+DEPLOYMENTS: Mapping[RunKind, str] = {
+    RunKind.CAMPAIGN: SEND_CAMPAIGN,
+    RunKind.IMPORT: IMPORT_CONTACTS,
+    RunKind.VERIFY_DOMAIN: VERIFY_DOMAIN,
+}
 """Kind of run → the deployment that does it."""
 
 

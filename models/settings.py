@@ -11,6 +11,8 @@ from urllib.parse import quote
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from models.rules.resolver_address import split_resolver_address
+
 
 class Settings(BaseSettings):
     """The configuration of one process. Raises pydantic's ValidationError, naming the variable, on a bad value."""
@@ -67,6 +69,15 @@ class Settings(BaseSettings):
         "options ?connections=8&starttls=auto|require|off&timeout=30. Left out, email goes to the sandbox.",
     )
 
+    spf_include: str = Field(
+        "spf.exosend.com",
+        min_length=3,
+        description="Name whose SPF record lists the mail servers that send for ExoSend; domains include it in theirs.",
+    )
+    dns_resolver: str | None = Field(
+        None, description="Resolver that domains are verified with, address[:port]; left out, the system's."
+    )
+
     drainers: int = Field(2, ge=1, le=64, description="Most flow runs that send one campaign together.")
     lease_seconds: float = Field(15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing.")
     chunk_size: int = Field(5000, ge=1, le=100_000, description="Messages in one chunk.")
@@ -91,6 +102,13 @@ class Settings(BaseSettings):
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().absolute()
+
+    @field_validator("dns_resolver")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            split_resolver_address(value)
+        return value
 
     def with_values(self, **values: object) -> Self:
         """A copy with some fields replaced, checked like the environment is."""

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from deployments.connection import connected_settings
 from models.errors import InvalidInput
-from models.rules.address import is_valid_address
+from models.rules.domain_names import is_public_suffix, normalise_domain
 from models.session import Database, Role
 from models.settings import load_settings
 from models.store.organizations import (
@@ -111,11 +111,8 @@ def _amount(text: str) -> Decimal:
 
 
 def _domain(domain: str) -> str:
-    """Lower-case and in ASCII (IDNA), as addresses are compared."""
-    try:
-        name = domain.strip().lower().encode("idna").decode()
-    except UnicodeError:
-        name = ""
-    if not is_valid_address(f"postmaster@{name}"):
+    """As it is stored: lower-case and in ASCII (IDNA)."""
+    name = normalise_domain(domain)
+    if name is None or is_public_suffix(name):
         raise InvalidInput({"domain": [f'--domain: "{domain}" is not an email domain.']})
     return name

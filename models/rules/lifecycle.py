@@ -43,6 +43,7 @@ class RunKind(StrEnum):
 
     CAMPAIGN = "campaign"
     IMPORT = "import"
+    VERIFY_DOMAIN = "verify_domain"
 
 
 class RunState(StrEnum):

@@ -120,6 +120,7 @@ def add_verified_domain(session: Session, organization_id: UUID, domain: str) ->
         status="verified",
         is_default=first is None,
         default_from_email=f"hello@{domain}",
+        verified_by_operator=True,
     )
     session.add(row)
     session.flush()

@@ -14,7 +14,7 @@ from models.tables.base import Base, CreatedAt, Id, Money, one_of
 
 
 class Run(Base):
-    """One execution: of a campaign, of an import. A `queued` run is also the outbox entry for its flow."""
+    """One execution: of a campaign, an import, the check of a domain. `queued`, it is also its flow's outbox entry."""
 
     __tablename__ = "runs"
     __table_args__ = (

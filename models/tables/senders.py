@@ -17,6 +17,8 @@ class EmailDomain(Base):
         UniqueConstraint("organization_id", "domain"),
         CheckConstraint("status IN ('pending', 'verified', 'failed')", name="status"),
         CheckConstraint("NOT is_default OR status = 'verified'", name="default_is_verified"),
+        CheckConstraint("region IN ('eu', 'us')", name="region"),
+        CheckConstraint("(dkim_public_key IS NULL) = (dkim_private_key IS NULL)", name="dkim_pair"),
         Index(
             "uq_email_domains_domain_verified",
             "domain",
@@ -38,6 +40,19 @@ class EmailDomain(Base):
     is_default: Mapped[bool] = mapped_column(server_default=text("false"))
     default_from_email: Mapped[str | None]
     default_from_name: Mapped[str | None]
+    region: Mapped[str] = mapped_column(server_default=text("'eu'"))
+    # What DNS said when it was last asked and answered.
+    spf_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    dkim_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    dmarc_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    # An operator's word, which DNS does not take back.
+    verified_by_operator: Mapped[bool] = mapped_column(server_default=text("false"))
+    dkim_selector: Mapped[str] = mapped_column(server_default=text("'exosend'"))
+    dkim_public_key: Mapped[str | None]  # Base64 of the SubjectPublicKeyInfo, as it stands in DNS
+    dkim_private_key: Mapped[bytes | None]  # PKCS #8, encrypted (models/encryption.py)
+    # The last check, whose result alone counts. No foreign key: runs refer to campaigns, and those to domains.
+    verification_run_id: Mapped[UUID | None] = mapped_column(index=True)
+    last_checked_at: Mapped[datetime | None]
     verified_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

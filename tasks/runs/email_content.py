@@ -122,12 +122,14 @@ def _defaults(template: EmailTemplate | None) -> dict[str, Scalar]:
 
 
 def _sender(session: Session, campaign: Campaign) -> tuple[str, str | None]:
-    if campaign.from_email:
-        domain = campaign.from_email.rpartition("@")[2].lower()
-        if verified_domain(session, campaign.organization_id, domain) is None:
-            raise InvalidInput({"from_email": [f"The from_email must be in a verified domain; {domain} is not one."]})
-        return campaign.from_email, campaign.from_name
-    default = default_domain(session, campaign.organization_id)
-    if default is None or default.default_from_email is None:
-        raise InvalidInput({"from_email": ["The from_email field is required: there is no default domain."]})
-    return default.default_from_email, campaign.from_name or default.default_from_name
+    address, name = campaign.from_email, campaign.from_name
+    if not address:
+        default = default_domain(session, campaign.organization_id)
+        if default is None or default.default_from_email is None:
+            raise InvalidInput({"from_email": ["The from_email field is required: there is no default domain."]})
+        address, name = default.default_from_email, name or default.default_from_name
+    # The default's too: a domain's default address may be in another domain, as in the documented example.
+    domain = address.rpartition("@")[2].lower()
+    if verified_domain(session, campaign.organization_id, domain) is None:
+        raise InvalidInput({"from_email": [f"The from_email must be in a verified domain; {domain} is not one."]})
+    return address, name

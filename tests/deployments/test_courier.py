@@ -9,9 +9,11 @@ from sqlalchemy import text
 
 from deployments import courier as courier_module
 from deployments.courier import Courier
+from models.pipelines import VERIFY_DOMAIN, VerifyDomain
 from models.rules.lifecycle import CampaignStatus
 from models.session import Database, Role
 from models.store.campaign_states import due_campaigns, move_campaign
+from models.store.email_domains import create_domain, queue_verification
 from tasks.runs.control import cancel_campaign
 from tests.support.engine import Engine
 
@@ -155,3 +157,14 @@ def test_answers_are_kept_for_a_day_and_no_longer(engine, courier):
     with engine.database.transaction(None) as session:
         kept = session.execute(text("SELECT key FROM idempotency_keys ORDER BY key")).scalars().all()
     assert kept == ["1", "23"]
+
+
+def test_a_domain_whose_check_nobody_started_is_checked(engine, courier, monkeypatch):
+    started = []
+    monkeypatch.setattr(courier_module, "start_flow", lambda _, *what, **__: started.append(what))
+    with engine.database.transaction(None) as session:
+        domain = create_domain(session, engine.organization_id, {"domain": "news.example.com"})
+        run = queue_verification(session, engine.organization_id, domain.id)[1]
+        session.execute(text("UPDATE runs SET alive_at = now() - interval '1 minute'"))
+    courier.tick()
+    assert started == [(VERIFY_DOMAIN, VerifyDomain(run_id=run.id))]

@@ -1,17 +1,25 @@
-"""One stack for all tests from outside: real Prefect, real worker, real SMTP."""
+"""One stack for all tests from outside: real Prefect, real worker, real SMTP, real DNS."""
 
 from collections.abc import Iterator
 
 import pytest
 
 from deployments.demo_stack import DemoStack, running_stack
+from tests.support.dns_server import DnsServer
 from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStack]:
+def dns_server() -> Iterator[DnsServer]:
+    """The resolver that the stack asks."""
+    with DnsServer().running() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory, dns_server: DnsServer) -> Iterator[DemoStack]:
     """The stack."""
-    with running_stack(tmp_path_factory.mktemp("stack")) as stack:
+    with running_stack(tmp_path_factory.mktemp("stack"), dns_resolver=dns_server.address) as stack:
         yield stack
 
 

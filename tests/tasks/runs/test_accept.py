@@ -72,6 +72,14 @@ def test_without_a_default_domain_a_sender_must_be_named(make_engine):
         engine.accept(engine.campaign())
 
 
+def test_a_default_sender_outside_the_verified_domains_is_refused(make_engine):
+    engine = make_engine(contacts=3)
+    with engine.database.transaction(None) as session:
+        session.query(EmailDomain).update({"default_from_email": "hello@globex.example.com"})
+    with pytest.raises(InvalidInput, match="in a verified domain"):
+        engine.accept(engine.campaign())
+
+
 def test_a_quote_that_takes_too_long_leaves_the_counting_to_the_plan(make_engine):
     engine = make_engine(contacts=2000, quote_timeout_seconds=0.001)
     run = engine.accept(engine.campaign())

@@ -1,0 +1,67 @@
+"""Email domains in requests and answers."""
+
+from typing import Any
+
+from marshmallow import Schema, fields
+
+from api.schemas.fields import REQUIRED, Address, Choice, Identifier, Input, Text, Time
+from models.rules.domain_names import is_public_suffix, normalise_domain
+
+STATUSES = ("pending", "verified", "failed")
+REGIONS = ("eu", "us")
+
+
+class DomainName(fields.String):
+    """A domain that mail can come from; comes out as it is stored."""
+
+    default_error_messages = {  # noqa: RUF012
+        "required": REQUIRED,
+        "null": REQUIRED,
+        "invalid": "The :field field must be a valid domain name.",
+        "public": "The :field field must not be a public suffix.",
+    }
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:
+        domain = normalise_domain(value) if isinstance(value, str) else None
+        if domain is None:
+            raise self.make_error("invalid")
+        if is_public_suffix(domain):
+            raise self.make_error("public")
+        return domain
+
+
+class NewEmailDomain(Input):
+    """A domain to add."""
+
+    domain = DomainName(
+        required=True, metadata={"description": "Stored in lower case and in ASCII (IDNA); no public suffix."}
+    )
+    from_email_default = Address(allow_none=True)
+    from_name_default = Text(255, allow_none=True)
+    region = Choice(REGIONS, allow_none=True, metadata={"description": "Left out: eu."})
+
+
+class DnsRecordSchema(Schema):
+    """A record to enter at the domain's registrar."""
+
+    type = fields.String(required=True)
+    name = fields.String(required=True)
+    value = fields.String(required=True)
+
+
+class EmailDomainSchema(Schema):
+    """An email domain. The three flags are what DNS said when it last answered."""
+
+    id = Identifier(required=True)
+    domain = fields.String(required=True)
+    from_email_default = fields.String(required=True, allow_none=True)
+    from_name_default = fields.String(required=True, allow_none=True)
+    region = Choice(REGIONS, required=True)
+    status = Choice(STATUSES, required=True)
+    spf_verified = fields.Boolean(required=True)
+    dkim_verified = fields.Boolean(required=True)
+    dmarc_verified = fields.Boolean(required=True)
+    is_default = fields.Boolean(required=True)
+    dns_records = fields.List(fields.Nested(DnsRecordSchema), required=True)
+    verified_at = Time(required=True, allow_none=True)
+    created_at = Time(required=True)

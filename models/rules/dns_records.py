@@ -1,0 +1,112 @@
+"""The DNS records that a domain needs before mail may come from it, and whether what DNS holds is as good.
+
+Each judgement takes the TXT records found at one name, the strings of each joined (RFC 7208, section 3.3). What else
+an owner put into a record is his business: only what ExoSend's mail needs must be there.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+DMARC_POLICIES = frozenset({"none", "quarantine", "reject"})
+_ALL = re.compile(r"[+?~-]?all", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class DnsRecord:
+    """A record as an owner enters it. `value` is one text; a registrar splits it where DNS needs that."""
+
+    type: str
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeededRecords:
+    """What a domain needs."""
+
+    spf: DnsRecord
+    dkim: DnsRecord
+    dmarc: DnsRecord
+
+    def listed(self) -> tuple[DnsRecord, ...]:
+        """All of them, in the order in which they are shown."""
+        return (self.spf, self.dkim, self.dmarc)
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """Which of the three hold."""
+
+    spf: bool
+    dkim: bool
+    dmarc: bool
+
+    @property
+    def hold(self) -> bool:
+        """Whether mail may come from the domain."""
+        return self.spf and self.dkim and self.dmarc
+
+
+def needed_records(domain: str, *, spf_include: str, selector: str, public_key: str) -> NeededRecords:
+    """The records for `domain`. `spf_include`: the name whose SPF record lists our servers; `public_key`: Base64."""
+    return NeededRecords(
+        spf=DnsRecord("TXT", domain, f"v=spf1 include:{spf_include} ~all"),
+        dkim=DnsRecord("TXT", f"{selector}._domainkey.{domain}", f"v=DKIM1; k=rsa; p={public_key}"),
+        dmarc=DnsRecord("TXT", f"_dmarc.{domain}", "v=DMARC1; p=none;"),
+    )
+
+
+def spf_holds(texts: Sequence[str], spf_include: str) -> bool:
+    """Whether there is exactly one SPF record (two are an error, RFC 7208, section 4.5) and it includes our servers.
+
+    Only an include that can say yes counts (no qualifier, or `+`), and only before `all`: what stands behind that is
+    never looked at (section 5.1).
+    """
+    records = [terms for text in texts if (terms := text.split()) and terms[0].lower() == "v=spf1"]
+    if len(records) != 1:
+        return False
+    wanted = f"include:{spf_include.lower().rstrip('.')}"
+    for term in records[0][1:]:
+        if _ALL.fullmatch(term):
+            return False
+        if term.lower().removeprefix("+").rstrip(".") == wanted:
+            return True
+    return False
+
+
+def dkim_holds(texts: Sequence[str], public_key: str) -> bool:
+    """Whether there is one record, and in it our key, usable for signed email (RFC 6376, section 3.6.1)."""
+    tags = _tags(texts[0]) if len(texts) == 1 else None
+    if tags is None:
+        return False
+    usable = (
+        tags.get("v", "DKIM1") == "DKIM1"
+        and tags.get("k", "rsa").lower() == "rsa"
+        and _allows(tags.get("h"), "sha256")
+        and _allows(tags.get("s"), "email", "*")
+    )
+    return usable and "".join(tags.get("p", "").split()) == public_key
+
+
+def dmarc_holds(texts: Sequence[str]) -> bool:
+    """Whether there is exactly one DMARC record, with a policy that is one (RFC 7489, sections 6.3 and 6.6.3)."""
+    records = [tags for text in texts if (tags := _tags(text)) and next(iter(tags.items())) == ("v", "DMARC1")]
+    return len(records) == 1 and records[0].get("p", "").lower() in DMARC_POLICIES
+
+
+def _tags(text: str) -> dict[str, str] | None:
+    """`v=DKIM1; p=…` as a mapping, in its order; None when it is no such list, or names a tag twice."""
+    tags: dict[str, str] = {}
+    for part in text.strip().removesuffix(";").split(";"):
+        name, equals, value = part.partition("=")
+        name = name.strip()
+        if not equals or not name or name in tags:
+            return None
+        tags[name] = value.strip()
+    return tags
+
+
+def _allows(listed: str | None, *words: str) -> bool:
+    """Whether a tag that lists what is allowed names one of the words; left out, it allows everything."""
+    return listed is None or any(word.strip().lower() in words for word in listed.split(":"))

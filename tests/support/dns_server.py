@@ -1,0 +1,111 @@
+"""A DNS server on loopback for tests: UDP and TCP on one port, with answers and faults as it is told."""
+
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import dns.flags
+import dns.message
+import dns.rcode
+import dns.rrset
+
+NXDOMAIN = dns.rcode.NXDOMAIN
+SERVFAIL = dns.rcode.SERVFAIL
+SILENT = "silent"
+
+
+class DnsServer:
+    """Answers TXT questions. A name that it was told nothing of does not exist."""
+
+    def __init__(self) -> None:
+        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        self._udp.bind(("127.0.0.1", 0))
+        self.port: int = self._udp.getsockname()[1]
+        self._tcp.bind(("127.0.0.1", self.port))
+        self._tcp.listen()
+        self._records: dict[str, list[str]] = {}
+        self._faults: dict[str, object] = {}
+        self.asked: list[tuple[str, str]] = []
+        """(udp or tcp, name) of every question."""
+
+    @property
+    def address(self) -> str:
+        """As EXOSEND_DNS_RESOLVER takes it."""
+        return f"127.0.0.1:{self.port}"
+
+    def holds(self, name: str, *records: str) -> None:
+        """There are these TXT records at the name. Each as in a zone file: quoted strings, or one text unquoted."""
+        self._records[name.lower()] = [each if each.startswith('"') else _quoted(each) for each in records]
+        self._faults.pop(name.lower(), None)
+
+    def fails(self, name: str, how: object) -> None:
+        """Questions for the name are answered with this error code, or not at all (SILENT)."""
+        self._faults[name.lower()] = how
+
+    @contextmanager
+    def running(self) -> Iterator["DnsServer"]:
+        """Serve until the block ends."""
+        threads = [threading.Thread(target=serve) for serve in (self._serve_udp, self._serve_tcp)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            for end in (self._udp, self._tcp):
+                end.shutdown(socket.SHUT_RDWR) if end is self._tcp else end.sendto(b"", end.getsockname())
+            for thread in threads:
+                thread.join()
+            self._udp.close()
+            self._tcp.close()
+
+    def _serve_udp(self) -> None:
+        while True:
+            question, client = self._udp.recvfrom(4096)
+            if not question:
+                return
+            if (answer := self._answer(question, "udp")) is not None:
+                self._udp.sendto(answer, client)
+
+    def _serve_tcp(self) -> None:
+        while True:
+            try:
+                connection, _ = self._tcp.accept()
+            except OSError:  # shut down
+                return
+            with connection, connection.makefile("rb") as stream:
+                question = stream.read(int.from_bytes(stream.read(2)))
+                if (answer := self._answer(question, "tcp")) is not None:
+                    connection.sendall(len(answer).to_bytes(2) + answer)
+
+    def _answer(self, question: bytes, way: str) -> bytes | None:
+        request = dns.message.from_wire(question)
+        owner = request.question[0].name
+        name = owner.to_text(omit_final_dot=True).lower()
+        self.asked.append((way, name))
+        fault = self._faults.get(name)
+        if fault == SILENT:
+            return None
+        response = dns.message.make_response(request, recursion_available=True)
+        if fault is not None or not self._is_there(name):
+            response.set_rcode(fault if isinstance(fault, dns.rcode.Rcode) else NXDOMAIN)
+        elif records := self._records.get(name):
+            response.answer.append(dns.rrset.from_text_list(owner, 60, "IN", "TXT", records))
+        if way == "udp" and len(response.to_wire(max_size=65535)) > (request.payload or 512):
+            response.answer.clear()
+            response.flags |= dns.flags.TC
+        return response.to_wire(max_size=65535)
+
+    def _is_there(self, name: str) -> bool:
+        """A name with records, or above one (an empty non-terminal, RFC 8020)."""
+        return any(known == name or known.endswith(f".{name}") for known in self._records)
+
+
+def _quoted(text: str) -> str:
+    """A text in strings of at most 255 octets, as every zone must hold it."""
+    return " ".join(f'"{part}"' for part in _parts(text))
+
+
+def _parts(text: str) -> Iterable[str]:
+    return [text[start : start + 255] for start in range(0, len(text), 255)] or [""]
