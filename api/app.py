@@ -5,7 +5,16 @@ from flask.typing import ResponseReturnValue
 
 from api import health, metrics
 from api.blueprint import Blueprint, IdConverter
-from api.blueprints import account, campaigns, contact_imports, contact_lists, contacts, suppressions, templates
+from api.blueprints import (
+    account,
+    campaigns,
+    contact_imports,
+    contact_lists,
+    contacts,
+    sender_ids,
+    suppressions,
+    templates,
+)
 from api.encoding import ExactJson
 from api.errors import register_errors
 from api.openapi import register_resources
@@ -27,6 +36,7 @@ BLUEPRINTS: list[Blueprint] = [
     campaigns.blueprint,
     suppressions.blueprint,
     account.blueprint,
+    sender_ids.blueprint,
 ]
 
 

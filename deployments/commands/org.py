@@ -16,12 +16,12 @@ from models.session import Database, Role
 from models.settings import load_settings
 from models.store.organizations import (
     add_verified_domain,
-    add_verified_sender_id,
     create_organization,
     create_owner,
     create_token,
     top_up,
 )
+from models.store.sender_ids import add_verified_sender_id
 
 _LONGEST_NAME = 255
 # What networks show as the sender of an SMS: a name with at least one letter, or a number (docs/api/rules.md).

@@ -14,10 +14,11 @@ from werkzeug.test import encode_multipart
 from api.blueprints import contact_imports
 from models.rules.ids import new_id
 from models.store.organizations import add_verified_domain, top_up
+from models.store.sender_ids import add_verified_sender_id
 from tasks.runs.importing import run_import
 
 EXAMPLES = json.loads((Path(__file__).parents[2] / "docs" / "api" / "endpoints.json").read_text())
-GROUPS = {"Email templates", "Email campaigns", "Contacts", "Contact lists", "Suppressions", "Account"}
+GROUPS = {"Email templates", "Email campaigns", "Contacts", "Contact lists", "Suppressions", "Account", "Sender IDs"}
 SERVED = [example for example in EXAMPLES if example["group"] in GROUPS]
 STATUS_BEFORE = {"pause": "sending", "resume": "paused"}
 
@@ -57,6 +58,7 @@ def world(acme, engine, monkeypatch, settings) -> dict[str, str]:
     monkeypatch.setattr(contact_imports, "start_flow", start_import)
     with engine.transaction(None) as session:
         domain = add_verified_domain(session, acme.organization_id, "example.com")
+        senders = [add_verified_sender_id(session, acme.organization_id, name) for name in ("EXOSMS", "Shop")]
         top_up(session, acme.organization_id, 100, reference="t")  # type: ignore[arg-type]
     source = {
         "name": "T",
@@ -71,6 +73,7 @@ def world(acme, engine, monkeypatch, settings) -> dict[str, str]:
         "list": acme.created("/contact-lists", {"name": "L"})["id"],
         "suppression": acme.created("/suppressions", {"email": "s@example.com"})["id"],
         "domain": str(domain.id),
+        "sender": str(senders[1].id),
     }
     acme.post(f"/contact-lists/{made['list']}/contacts", {"contact_ids": [made["contact"]]})
     body = {"name": "C", "subject": "S", "html_content": "<p>x</p>", "target_list_ids": [made["list"]]}
@@ -83,6 +86,7 @@ def _path(example: dict[str, Any], world: dict[str, str]) -> str:
         "Email campaigns": "campaign",
         "Contacts": "contact",
         "Contact lists": "list",
+        "Sender IDs": "sender",
     }
     path = example["path"].removeprefix("/api/v1").replace("{contact_id}", world["contact"])
     path = path.replace("{email}", "s@example.com").replace("{id}", world[owner.get(example["group"], "contact")])
@@ -132,7 +136,9 @@ def test_a_documented_request_gets_the_documented_answer(acme, engine, world, ex
         _bring_to(engine, world, before)
     answer = _call(acme, example, world)
     documented = example["response_example"]
-    creates = documented.get("message", "").endswith((" created.", " duplicated.", " suppressed."))
+    creates = documented.get("message", "").endswith(
+        (" created.", " duplicated.", " suppressed.", " from administrator.")
+    )
     assert answer.status_code == (201 if creates else 200), answer.text
     _same_shape(documented, answer.get_json())
     assert answer.get_json().keys() == documented.keys()
@@ -145,7 +151,7 @@ def test_every_documented_endpoint_of_these_groups_is_there(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
     }
-    names = ("template_id", "campaign_id", "list_id")
+    names = ("template_id", "campaign_id", "list_id", "sender_id_id")
     general = {(method, _general(rule, names)) for method, rule in served}
     missing = {(example["method"], example["path"]) for example in SERVED} - general
     assert not missing
