@@ -12,6 +12,7 @@ from api.blueprints import (
     contact_lists,
     contacts,
     email_domains,
+    sender_ids,
     suppressions,
     templates,
 )
@@ -39,6 +40,7 @@ BLUEPRINTS: list[Blueprint] = [
     email_domains.blueprint,
     suppressions.blueprint,
     account.blueprint,
+    sender_ids.blueprint,
 ]
 
 

@@ -28,6 +28,17 @@ org = App(name="org", help="Organizations.")
 org.command("deployments.commands.org:create", name="create", help="Create an organization and its first token.")
 app.command(org)
 
+sender = App(name="sender", help="SMS sender IDs, and the two stages of their approval.")
+sender.command("deployments.commands.sender:show", name="list", help="List the sender IDs of all organizations.")
+sender.command("deployments.commands.sender:approve", name="approve", help="Approve one as administrator (stage 1).")
+sender.command("deployments.commands.sender:verify", name="verify", help="The provider has verified one (stage 2).")
+sender.command("deployments.commands.sender:reject", name="reject", help="Reject one, with a reason.")
+app.command(sender)
+
+prices = App(name="prices", help="What SMS and email cost.")
+prices.command("deployments.commands.prices:load", name="load", help="Load price lists from a CSV file.")
+app.command(prices)
+
 
 def main() -> None:
     """Run the command line; what a person can mend is one line on stderr and exit code 1."""

@@ -1,7 +1,6 @@
 """`exosend org`."""
 
 import json
-import re
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
@@ -12,20 +11,19 @@ from cyclopts import Parameter
 from deployments.connection import connected_settings
 from models.errors import InvalidInput
 from models.rules.domain_names import is_public_suffix, normalise_domain
+from models.rules.sender_id import parse_sender_id
 from models.session import Database, Role
 from models.settings import load_settings
 from models.store.organizations import (
     add_verified_domain,
-    add_verified_sender_id,
     create_organization,
     create_owner,
     create_token,
     top_up,
 )
+from models.store.sender_ids import add_verified_sender_id
 
 _LONGEST_NAME = 255
-# What networks show as the sender of an SMS: a name with at least one letter, or a number (docs/api/rules.md).
-_SENDER_ID = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ._-]{3,11}|\+?[0-9]{3,15}")
 
 
 def create(
@@ -64,7 +62,7 @@ def create(
     name = _name(name)
     if rate_limit < 1:
         raise InvalidInput({"rate_limit": ["--rate-limit must be at least 1."]})
-    if sender_id is not None and not _SENDER_ID.fullmatch(sender_id):
+    if sender_id is not None and parse_sender_id(sender_id) is None:
         allowed = "3 to 11 of A–Z a–z 0–9 space . _ -, at least one a letter, or a number"
         raise InvalidInput({"sender_id": [f'--sender-id: "{sender_id}" is not {allowed}.']})
     if domain is not None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from models.errors import InvalidInput, NotFound
 from models.rules.ids import new_id
 from models.store.ledger import post
-from models.tables import ApiToken, AuditEntry, EmailDomain, Organization, SenderId, User
+from models.tables import ApiToken, AuditEntry, EmailDomain, Organization, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,25 +126,6 @@ def add_verified_domain(session: Session, organization_id: UUID, domain: str) ->
     session.flush()
     session.execute(text("UPDATE email_domains SET verified_at = now() WHERE id = :id"), {"id": row.id})
     audit(session, organization_id, actor="operator", action="email_domain.verified_by_operator", subject=domain)
-    return row
-
-
-def add_verified_sender_id(session: Session, organization_id: UUID, sender_id: str) -> SenderId:
-    """Add a sender ID with both stages of approval done: an operator's act, audited. The first is the default."""
-    first = session.execute(
-        select(SenderId.id).where(SenderId.organization_id == organization_id, SenderId.is_default)
-    ).first()
-    row = SenderId(
-        id=new_id(),
-        organization_id=organization_id,
-        sender_id=sender_id,
-        is_approved=True,
-        is_provider_verified=True,
-        is_default=first is None,
-    )
-    session.add(row)
-    session.flush()
-    audit(session, organization_id, actor="operator", action="sender_id.verified_by_operator", subject=sender_id)
     return row
 
 

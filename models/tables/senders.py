@@ -3,10 +3,11 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, CreatedAt, Id
+from models.rules.sender_id import AdminStatus, ProviderStatus
+from models.tables.base import Base, CreatedAt, Id, one_of
 
 
 class EmailDomain(Base):
@@ -64,7 +65,10 @@ class SenderId(Base):
     __tablename__ = "sender_ids"
     __table_args__ = (
         UniqueConstraint("organization_id", "sender_id"),
-        CheckConstraint("NOT is_default OR (is_approved AND is_provider_verified)", name="default_is_verified"),
+        CheckConstraint(one_of("admin_status", AdminStatus), name="admin_status"),
+        CheckConstraint(one_of("provider_status", ProviderStatus), name="provider_status"),
+        CheckConstraint("provider_status = 'pending' OR admin_status = 'approved'", name="stages"),
+        CheckConstraint("NOT is_default OR provider_status = 'verified'", name="default_is_verified"),
         Index(
             "uq_sender_ids_organization_id_default",
             "organization_id",
@@ -76,8 +80,17 @@ class SenderId(Base):
     id: Mapped[Id] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"))
     sender_id: Mapped[str]
-    is_approved: Mapped[bool] = mapped_column(server_default=text("false"))
-    is_provider_verified: Mapped[bool] = mapped_column(server_default=text("false"))
+    admin_status: Mapped[str] = mapped_column(server_default=text("'pending'"))
+    provider_status: Mapped[str] = mapped_column(server_default=text("'pending'"))
     is_default: Mapped[bool] = mapped_column(server_default=text("false"))
+    rejection_reason: Mapped[str | None]
+    message_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
+    approved_at: Mapped[datetime | None]
+    verified_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether messages may come from it: both stages said yes."""
+        return self.provider_status == ProviderStatus.VERIFIED

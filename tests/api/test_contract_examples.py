@@ -14,11 +14,12 @@ from werkzeug.test import encode_multipart
 from api.blueprints import contact_imports
 from models.rules.ids import new_id
 from models.store.organizations import add_verified_domain, top_up
+from models.store.sender_ids import add_verified_sender_id
 from tasks.runs.importing import run_import
 
 EXAMPLES = json.loads((Path(__file__).parents[2] / "docs" / "api" / "endpoints.json").read_text())
 GROUPS = {"Email templates", "Email campaigns", "Contacts", "Contact lists"}
-GROUPS |= {"Email domains", "Suppressions", "Account"}
+GROUPS |= {"Email domains", "Suppressions", "Account", "Sender IDs"}
 SERVED = [example for example in EXAMPLES if example["group"] in GROUPS]
 STATUS_BEFORE = {"pause": "sending", "resume": "paused"}
 
@@ -58,6 +59,7 @@ def world(acme, engine, monkeypatch, settings) -> dict[str, str]:
     monkeypatch.setattr(contact_imports, "start_flow", start_import)
     with engine.transaction(None) as session:
         domain = add_verified_domain(session, acme.organization_id, "example.com")
+        senders = [add_verified_sender_id(session, acme.organization_id, name) for name in ("EXOSMS", "Shop")]
         top_up(session, acme.organization_id, 100, reference="t")  # type: ignore[arg-type]
     source = {
         "name": "T",
@@ -72,6 +74,7 @@ def world(acme, engine, monkeypatch, settings) -> dict[str, str]:
         "list": acme.created("/contact-lists", {"name": "L"})["id"],
         "suppression": acme.created("/suppressions", {"email": "s@example.com"})["id"],
         "domain": str(domain.id),
+        "sender": str(senders[1].id),
     }
     acme.post(f"/contact-lists/{made['list']}/contacts", {"contact_ids": [made["contact"]]})
     body = {"name": "C", "subject": "S", "html_content": "<p>x</p>", "target_list_ids": [made["list"]]}
@@ -85,6 +88,7 @@ def _path(example: dict[str, Any], world: dict[str, str]) -> str:
         "Email domains": "domain",
         "Contacts": "contact",
         "Contact lists": "list",
+        "Sender IDs": "sender",
     }
     path = example["path"].removeprefix("/api/v1").replace("{contact_id}", world["contact"])
     path = path.replace("{email}", "s@example.com").replace("{id}", world[owner.get(example["group"], "contact")])
@@ -135,7 +139,8 @@ def test_a_documented_request_gets_the_documented_answer(acme, engine, world, ex
     answer = _call(acme, example, world)
     documented = example["response_example"]
     message = documented.get("message", "")
-    creates = message.startswith("Domain added.") or message.endswith((" created.", " duplicated.", " suppressed."))
+    ends = (" created.", " duplicated.", " suppressed.", " from administrator.")
+    creates = message.startswith("Domain added.") or message.endswith(ends)
     status = 202 if message.endswith(" queued.") else 201 if creates else 200
     assert answer.status_code == status, answer.text
     _same_shape(documented, answer.get_json())
@@ -149,7 +154,7 @@ def test_every_documented_endpoint_of_these_groups_is_there(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
     }
-    names = ("template_id", "campaign_id", "list_id", "domain_id")
+    names = ("template_id", "campaign_id", "list_id", "domain_id", "sender_id_id")
     general = {(method, _general(rule, names)) for method, rule in served}
     missing = {(example["method"], example["path"]) for example in SERVED} - general
     assert not missing

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 _COMMANDS = [["up"], ["demo"], ["org", "create"], ["doctor"], ["migrate"], ["results"], ["backup"], ["restore"]]
+_COMMANDS += [["sender", "list"], ["sender", "approve"], ["sender", "verify"], ["sender", "reject"], ["prices", "load"]]
 
 
 def _exosend(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -49,6 +50,8 @@ def test_every_command_explains_itself_and_its_options(command: list[str], tmp_p
         (["up", "--data-dir", "/dev/null/folder"], "/dev/null/folder cannot be used (Not a directory)"),
         (["up", "--smtp-url", "mail.example.com"], "EXOSEND_SMTP_URL: it must begin with smtp:// or smtps://"),
         (["results", "no-uuid", "--out", "x.parquet"], "no-uuid is not the id of a run"),
+        (["sender", "approve", "no-uuid"], "No stack runs on"),
+        (["prices", "load", "no-file"], "no-file cannot be read: No such file or directory."),
         (["backup", "file"], "There is no database in"),
         (["restore", "no-file"], "There is no file no-file"),
         (["up", "--port", "99999"], "EXOSEND_PORT: Input should be less than or equal to 65535"),

@@ -1,0 +1,91 @@
+"""Prices of SMS, and the lists they come from.
+
+The list of a channel and currency is in force as a whole, from its day on until a later one begins: what a newer list
+does not name has no price any more. Else a long prefix of an old list would go on beating the new price of its country.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from uuid import UUID
+
+from sqlalchemy import delete, insert, text
+from sqlalchemy.orm import Session
+
+from models.rules.price_list import ListedPrice
+from models.rules.pricing import PREFIX_DIGITS_MAX
+from models.store.organizations import audit
+from models.tables import Price
+
+# Days are those of UTC.
+_IN_FORCE = """
+    SELECT p.prefix, p.price FROM organizations o JOIN prices p ON p.currency = o.currency
+    WHERE o.id = :organization AND p.channel = 'sms' AND p.valid_from = (
+        SELECT max(valid_from) FROM prices
+        WHERE channel = 'sms' AND currency = o.currency AND valid_from <= (now() AT TIME ZONE 'UTC')::date
+    )
+"""
+
+_LONGEST = text(f"""
+    SELECT DISTINCT ON (n.number) n.number, p.price
+    FROM unnest(CAST(:numbers AS text[])) AS n (number)
+    CROSS JOIN generate_series(1, {PREFIX_DIGITS_MAX}) AS digits
+    JOIN ({_IN_FORCE}) p ON p.prefix = substr(n.number, 2, digits) AND length(p.prefix) = digits
+    ORDER BY n.number, digits DESC
+""")  # noqa: S608 – made of constants
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedList:
+    """A list that was loaded."""
+
+    channel: str
+    currency: str
+    valid_from: date
+    prices: int
+
+
+def sms_prices(session: Session, organization_id: UUID, numbers: Sequence[str]) -> dict[str, Decimal]:
+    """What one segment to each of the E.164 numbers costs the organization today; numbers without a price are left out.
+
+    One statement for all of them; the rule is `models.rules.pricing.sms_price`.
+    """
+    values = {"organization": organization_id, "numbers": list(numbers)}
+    return {row.number: row.price for row in session.execute(_LONGEST, values)}
+
+
+def sms_price_list(session: Session, organization_id: UUID) -> dict[str, Decimal]:
+    """The organization's prices of a segment today, by prefix, as `models.rules.pricing.sms_price` takes them."""
+    return {row.prefix: row.price for row in session.execute(text(_IN_FORCE), {"organization": organization_id})}
+
+
+def load_prices(session: Session, prices: Iterable[ListedPrice], *, actor: str, source: str) -> list[LoadedList]:
+    """Put the lists in place of those of the same channel, currency and day; audited with `source`, the file's name."""
+    loaded = []
+    ordered = sorted(prices, key=_list_of)
+    for (channel, currency, valid_from), members in groupby(ordered, key=_list_of):
+        session.execute(
+            delete(Price).where(Price.channel == channel, Price.currency == currency, Price.valid_from == valid_from)
+        )
+        rows = [
+            {
+                "channel": channel,
+                "prefix": each.prefix,
+                "currency": currency,
+                "valid_from": valid_from,
+                "price": each.price,
+            }
+            for each in members
+        ]
+        session.execute(insert(Price), rows)
+        found = LoadedList(channel, currency, valid_from, len(rows))
+        loaded.append(found)
+        details = {"valid_from": valid_from.isoformat(), "prices": found.prices, "source": source}
+        audit(session, None, actor=actor, action="prices.loaded", subject=f"{channel} {currency}", details=details)
+    return loaded
+
+
+def _list_of(price: ListedPrice) -> tuple[str, str, date]:
+    return price.channel, price.currency, price.valid_from
