@@ -71,7 +71,7 @@ class Settings(BaseSettings):
 
     spf_include: str = Field(
         "spf.exosend.com",
-        min_length=3,
+        pattern=r"^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})+$",
         description="Name whose SPF record lists the mail servers that send for ExoSend; domains include it in theirs.",
     )
     dns_resolver: str | None = Field(

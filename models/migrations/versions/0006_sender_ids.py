@@ -65,7 +65,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM prices WHERE channel = 'sms'")
+    op.execute("DELETE FROM prices WHERE channel = 'sms' AND currency = 'EUR' AND valid_from = '2026-01-01'")
     op.add_column("sender_ids", sa.Column("is_approved", sa.Boolean(), server_default=sa.text("false"), nullable=False))
     op.add_column(
         "sender_ids", sa.Column("is_provider_verified", sa.Boolean(), server_default=sa.text("false"), nullable=False)

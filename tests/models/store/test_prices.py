@@ -119,7 +119,9 @@ def test_the_look_up_of_many_is_the_rule_for_each(
         listed = sms_price_list(session, acme)
         assert listed == {prefix: Decimal(price) for prefix, price in prices.items()}
         by_rule = {number: sms_price(number, listed) for number in numbers}
-        assert sms_prices(session, acme, numbers) == {n: price for n, price in by_rule.items() if price is not None}
+        priced = {number: price for number, price in by_rule.items() if price is not None}
+        assert sms_prices(session, acme, numbers) == priced
+        assert sms_prices(session, acme, [*numbers, *(f"+9{n:06}" for n in range(60))]) == priced
 
 
 def test_a_newer_list_stands_alone_and_one_of_tomorrow_waits(database: Database, acme: UUID) -> None:
