@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from math import inf
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
 
@@ -53,8 +54,9 @@ class SandboxProvider:
         self._stop = asyncio.Event()
         self._stopped = False
 
-    async def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
-        """See Provider.send; the whole call takes as long as its slowest recipient."""
+    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+        """See Provider.send; the whole call takes as long as its slowest recipient, and begins with all at once."""
+        del until
         self._loop = asyncio.get_running_loop()
         if self._stopped:
             return [_unsent() for _ in messages]

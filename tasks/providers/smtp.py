@@ -7,6 +7,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Sequence
+from math import inf
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
 from tasks.providers.smtp_connection import SessionRefusedError, open_connection
@@ -68,10 +69,10 @@ class SmtpProvider:
     def __repr__(self) -> str:
         return f"SmtpProvider({self._address.host}:{self._address.port})"
 
-    async def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
         """See Provider.send. A cancelled call does not raise: it returns at once with what is known."""
         self._loop = asyncio.get_running_loop()
-        call = OpenCall(messages, self._loop.create_future())
+        call = OpenCall(messages, self._loop.create_future(), until)
         if self.stopped:
             call.settle_rest(_unsent())
         if call.missing:

@@ -9,26 +9,32 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from itertools import repeat
+from math import inf
+from time import monotonic
 
-from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage
 
 # What would end the command or its argument early. Addresses are checked long before; this holds the line against
 # command injection whatever comes.
 _UNSAFE = re.compile(r"[\x00-\x20\x7f<>]")
 
 
+_TOO_LATE = Outcome(OutcomeKind.UNSENT, code=LATE, detail="Its turn did not come in time.")
+
+
 class OpenCall:
     """One `send` that has not returned. `outcomes` is filled in as answers come; `finished` is done with the last."""
 
-    __slots__ = ("finished", "messages", "missing", "outcomes", "over", "tries")
+    __slots__ = ("finished", "messages", "missing", "outcomes", "over", "tries", "until")
 
-    def __init__(self, messages: Sequence[OutgoingMessage], finished: asyncio.Future[None]) -> None:
+    def __init__(self, messages: Sequence[OutgoingMessage], finished: asyncio.Future[None], until: float = inf) -> None:
         self.messages = messages
         self.outcomes: list[Outcome | None] = [None] * len(messages)
         self.missing = len(messages)
         self.over = False  # nothing more may be handed over for it
         self.tries: dict[int, int] = {}  # by index, only for messages whose connection broke
         self.finished = finished
+        self.until = until  # time.monotonic; what is not begun by then is not begun
 
     def settle(self, index: int, outcome: Outcome) -> None:
         """Record the answer for one message; a second one for the same message is ignored."""
@@ -70,8 +76,10 @@ class MessageQueue:
         """Add all messages of a call."""
         self._slots.extend(zip(repeat(call), range(len(call.messages))))
 
-    def take(self, size_limit: int, smtputf8: bool) -> Slot | None:
+    def take(self, size_limit: int, smtputf8: bool, in_seconds: float = 0.0) -> Slot | None:
         """The next message that may go to a server with these abilities (`size_limit` in bytes, 0 = none).
+
+        `in_seconds`: when its body will go out. None is taken that would be late by then.
 
         What cannot go there is settled on the way: an unusable address, more than the server's SIZE (RFC 1870),
         an address that needs SMTPUTF8 (RFC 6531) where the server does not know it.
@@ -81,6 +89,12 @@ class MessageQueue:
             slot = slots.popleft()
             call, index = slot
             if call.over:
+                continue
+            if call.until != inf and (now := monotonic()) + in_seconds > call.until:
+                if now <= call.until:
+                    slots.appendleft(slot)
+                    return None
+                call.settle(index, _TOO_LATE)
                 continue
             obstacle = _obstacle(call.messages[index], size_limit, smtputf8)
             if obstacle is None:

@@ -63,6 +63,8 @@ class SmtpSession(ReplyReader):
         self._offered: Slot | None = None
         self._refusal: bytes | None = None  # first bad reply to the envelope of the offered message
         self._needs_reset = False
+        self._handed_over_at = 0.0
+        self._last_answer = 0.0  # seconds; so long a pipelined envelope waits until its body goes out
         self._commands = EnvelopeCommands()
         self._backlog = 0
         self.lost = False
@@ -179,6 +181,7 @@ class SmtpSession(ReplyReader):
             self._garbage(reply)
             return
         self._handed_over = None
+        self._last_answer = self._now() - self._handed_over_at
         slot[0].settle(slot[1], acceptance(reply) if first == _OK else refusal(reply))
         self.answered += 1
         self._owner.session_progressed()
@@ -189,10 +192,10 @@ class SmtpSession(ReplyReader):
 
     # -- the steps
 
-    def _next(self) -> Slot | None:
+    def _next(self, in_seconds: float = 0.0) -> Slot | None:
         if self._owner.stopped:
             return None
-        return self._queue.take(self._offer.size_limit, self._offer.smtputf8)
+        return self._queue.take(self._offer.size_limit, self._offer.smtputf8, in_seconds)
 
     def _offer_envelope(self) -> None:
         call, index = cast(Slot, self._offered)
@@ -227,13 +230,14 @@ class SmtpSession(ReplyReader):
         body = dot_stuffed(call.messages[index].content)
         self._offered = None
         self._handed_over = slot
+        self._handed_over_at = self._now()
         self._write_with_next(body + b".\r\n", self._on_final)
 
     def _write_with_next(self, data: bytes, answer: Callable[[bytes], None]) -> None:
         """Write what ends this transaction, together with the envelope of the next message if it may be pipelined."""
         self._answer = answer
         self._refusal = None
-        if self._offer.pipelining and (following := self._next()) is not None:
+        if self._offer.pipelining and (following := self._next(self._last_answer)) is not None:
             self._offered = following
             call, index = following
             data += self._commands.group(call.messages[index])

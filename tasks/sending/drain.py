@@ -16,7 +16,7 @@ from models.errors import ExoSendError, StaleLease
 from models.rules.lifecycle import MessageState
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
-from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Provider
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate
@@ -27,8 +27,13 @@ _T = TypeVar("_T")
 
 # At the hand-over nothing that was looked up may be older than two seconds; the look-up itself takes milliseconds.
 _FRESH_SECONDS = 1.5
+_LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _WATCH_SECONDS = 0.25
 _COMPOSED_AT_ONCE = 10  # 0.1 ms of work, in which one connection gets its reply
+
+
+_Ready = tuple[PlannedMessage, OutgoingMessage | Result]
+_NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
 
 
 class Composer(Protocol):
@@ -133,7 +138,7 @@ class Drainer:
                 if not clearance.go or self.stop() or self.keeper.is_lost():
                     break
                 following = windows[k + 1] if k + 1 < len(windows) else []
-                sending = asyncio.create_task(self._send(window, ready, clearance.suppressed))
+                sending = asyncio.create_task(self._send(window, ready, clearance))
                 await asyncio.sleep(0)  # the window goes out first, the journal is written meanwhile
                 results, answered = self._results(answered), None
                 step = self._start_step(lease, results, ends[min(k + 1, len(ends) - 1)], following)
@@ -190,28 +195,48 @@ class Drainer:
             return unmade_result(message, "The message could not be put together.")
 
     async def _send(
-        self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage | Result], suppressed: frozenset[str]
+        self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage | Result], clearance: Clearance
     ) -> _Answered:
-        going: list[tuple[PlannedMessage, OutgoingMessage]] = []
-        held_back: list[Result] = []
-        for message, made in zip(window, ready, strict=True):
-            if message.recipient in suppressed:
-                held_back.append(suppressed_result(message))
-            elif isinstance(made, Result):
-                held_back.append(made)
-            else:
-                going.append((message, made))
+        """Hand a window over. What a slow server leaves until the look-up is old is looked up again."""
+        answered = _Answered([], [], [])
+        left: Sequence[_Ready] = list(zip(window, ready, strict=True))
         watch = asyncio.create_task(self._watch())
         try:
-            outcomes = await self.provider.send([outgoing for _, outgoing in going]) if going else []
-        except Exception:
-            # A provider must not raise. If one does, nobody knows what it handed over.
-            log.exception("Provider %s failed with a window of %s.", self.provider.name, len(going))
-            outcomes = [Outcome(OutcomeKind.UNCERTAIN, detail="The provider's code failed.")] * len(going)
+            while going := _allowed(left, clearance.suppressed, answered.held_back):
+                until = max(clearance.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
+                pairs = list(zip(going, await self._outcomes([made for _, made in going], until), strict=True))
+                left = [pair for pair, outcome in pairs if outcome.code == LATE]
+                if left:
+                    clearance = await self._look_again([message for message, _ in left])
+                for (message, _), outcome in pairs:
+                    if outcome.code != LATE or not clearance.go:
+                        answered.messages.append(message)
+                        answered.outcomes.append(outcome)
+                if not clearance.go:
+                    break
         finally:
             watch.cancel()
-        assert len(outcomes) == len(going), f"{self.provider.name} answered {len(outcomes)} of {len(going)} messages."
-        return _Answered([message for message, _ in going], outcomes, held_back)
+        return answered
+
+    async def _outcomes(self, messages: Sequence[OutgoingMessage], until: float) -> Sequence[Outcome]:
+        try:
+            outcomes = await self.provider.send(messages, until)
+            assert len(outcomes) == len(messages), f"{len(outcomes)} answers to {len(messages)} messages"
+        except Exception:
+            # A provider must not raise. If one does, nobody knows what it handed over.
+            log.exception("Provider %s failed with a window of %s.", self.provider.name, len(messages))
+            return [Outcome(OutcomeKind.UNCERTAIN, detail="The provider's code failed.")] * len(messages)
+        return outcomes
+
+    async def _look_again(self, messages: Sequence[PlannedMessage]) -> Clearance:
+        """In the middle of a window. `go` is false as well when this sender is to end, or cannot look."""
+        if self.stop() or self.keeper.is_lost():
+            return _NO_CLEARANCE
+        try:
+            return await self._in_thread(lambda: self.journal.check(messages))
+        except StaleLease as error:
+            log.warning("%s", error)
+            return _NO_CLEARANCE
 
     def _results(self, answered: _Answered | None) -> list[Result]:
         """Made, and counted, while the next window is out: the connections wait for nothing."""
@@ -242,3 +267,18 @@ def _ends(start: int, windows: Sequence[Sequence[PlannedMessage]]) -> list[int]:
         start += len(window)
         ends.append(start)
     return ends
+
+
+def _allowed(
+    ready: Sequence[_Ready], suppressed: frozenset[str], held_back: list[Result]
+) -> list[tuple[PlannedMessage, OutgoingMessage]]:
+    """What may be handed over; of the rest the results are added to `held_back`."""
+    going: list[tuple[PlannedMessage, OutgoingMessage]] = []
+    for message, made in ready:
+        if message.recipient in suppressed:
+            held_back.append(suppressed_result(message))
+        elif isinstance(made, Result):
+            held_back.append(made)
+        else:
+            going.append((message, made))
+    return going

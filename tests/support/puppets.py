@@ -104,7 +104,7 @@ class Puppet:
 
     # -- what the Drainer calls
 
-    async def send(self, messages: Sequence[OutgoingMessage]) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: float) -> list[Outcome]:
         """Wait until the test lets the window through."""
         self._witness.look(messages)
         self._gate = asyncio.Event()
