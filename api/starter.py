@@ -5,9 +5,12 @@ started. So the time-out is short and no error is raised.
 """
 
 import logging
-from collections.abc import Sequence
+import random
+import time
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from threading import Lock
+from typing import Any
 from uuid import UUID
 
 import httpx2
@@ -18,6 +21,7 @@ from models.settings import Settings
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 1.0
+_BUSY_WAITS = (0.05, 0.1, 0.2, 0.4)
 
 _ids: dict[tuple[str, str], str] = {}
 _ids_lock = Lock()
@@ -52,7 +56,7 @@ def start_flow(
     key = (settings.prefect_url, deployment)
     try:
         for _attempt in range(2):
-            response = client.post(f"/deployments/{_deployment_id(client, key)}/create_flow_run", json=body)
+            response = _create(client, _deployment_id(client, key), body)
             if response.status_code != httpx2.codes.NOT_FOUND:
                 return UUID(response.raise_for_status().json()["id"])
             with _ids_lock:
@@ -62,6 +66,20 @@ def start_flow(
         return None
     logger.warning("Prefect does not know the deployment %s; `exosend up` applies it.", deployment)
     return None
+
+
+def _create(client: httpx2.Client, deployment_id: str, body: Mapping[str, Any]) -> httpx2.Response:
+    """The request, again after a moment while the answer is 503: the key makes one flow run of them all.
+
+    On SQLite Prefect refuses at once what another write has overtaken: of 24 requests by four clients, 20.
+    """
+    path = f"/deployments/{deployment_id}/create_flow_run"
+    for wait in _BUSY_WAITS:
+        response = client.post(path, json=body)
+        if response.status_code != httpx2.codes.SERVICE_UNAVAILABLE:
+            return response
+        time.sleep(random.uniform(0.5, 1.5) * wait)  # noqa: S311 - so that two do not meet again
+    return client.post(path, json=body)
 
 
 def _deployment_id(client: httpx2.Client, key: tuple[str, str]) -> str:

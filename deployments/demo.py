@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from deployments.demo_client import DemoClient, DemoError
-from deployments.demo_stack import DemoStack, running_stack
-from deployments.demo_summary import print_summary
+from deployments.demo_stack import DemoStack, empty_folder, running_stack
+from deployments.demo_summary import print_summary, shown
 from deployments.sink_log import read_log
 from models.errors import SetupError
 
@@ -39,22 +39,30 @@ def run_demo(*, data_dir: Path, contacts: Path, as_json: bool) -> None:
     """
     if not contacts.is_file():
         raise SetupError(f"There is no file {contacts}: name a CSV with --contacts.")
-    console = Console(stderr=True, highlight=False)
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     seconds: dict[str, float] = {}
     begun = time.monotonic()
-    console.print(f"[bold]1/5[/bold] Starting a stack in {data_dir}, and a mail server that logs what it accepts …")
-    with running_stack(data_dir) as stack:
-        seconds["start"] = time.monotonic() - begun
-        console.print(f"      API {stack.api_url} · Prefect UI {stack.prefect_url}")
-        result = _play(console, stack, contacts, seconds)
-        _check(result, read_log(stack.accept_log).keys())
+    folder = data_dir / "stack"
+    console.print(
+        f"[bold]1/5[/bold] Starting a stack in {shown(data_dir)}, and a mail server that logs what it accepts …"
+    )
+    empty_folder(folder)
+    try:
+        with running_stack(folder, stopping=lambda: console.print("Stopping the stack …")) as stack:
+            seconds["start"] = time.monotonic() - begun
+            console.print(f"      API {stack.api_url} · Prefect UI {stack.prefect_url}")
+            result = _play(console, stack, contacts, seconds)
+            _check(result, read_log(stack.accept_log).keys())
+    except KeyboardInterrupt:
+        console.print("The demo was stopped; nothing is left running.")
+        raise
     seconds["total"] = time.monotonic() - begun
     opted_out = result.pop("opted_out")
     numbers = {**result, "seconds": {name: round(value, 2) for name, value in seconds.items()}}
     if as_json:
         print(json.dumps(numbers))  # noqa: T201 - the answer
     else:
-        print_summary(numbers, opted_out=len(opted_out), data_dir=data_dir)
+        print_summary(numbers, opted_out=len(opted_out), folder=folder)
 
 
 def _play(console: Console, stack: DemoStack, contacts: Path, seconds: dict[str, float]) -> dict[str, Any]:
@@ -66,12 +74,16 @@ def _play(console: Console, stack: DemoStack, contacts: Path, seconds: dict[str,
         contact_list = client.call("POST", "/contact-lists", json={"name": "Everybody"})
         imported = client.import_contacts(contacts, contact_list["id"], _LIMIT_SECONDS)
         seconds["import"] = time.monotonic() - begun
-        console.print(
-            f"      {imported['imported']} imported, {imported['skipped']} skipped, {imported['errors_total']} errors"
+        counts = (
+            (imported["imported"], "imported"),
+            (imported["skipped"], "skipped"),
+            (imported["errors_total"], "errors"),
         )
+        console.print("      " + ", ".join(f"{count:,} {what}" for count, what in counts))
+        _check_import(imported, contacts)
         console.print("[bold]3/5[/bold] A few of them opt out …")
-        opted_out = client.opt_out(contact_list["id"], _OPT_OUTS)
-        console.print(f"      {len(opted_out)} contacts, half unsubscribed, half on the suppression list")
+        opted_out = client.opt_out(contact_list["id"], min(_OPT_OUTS, imported["imported"] // 4))
+        console.print(f"      {_opt_outs(len(opted_out))}")
         console.print("[bold]4/5[/bold] Sending a campaign to the rest …")
         begun = time.monotonic()
         campaign = _send(console, client, contact_list["id"])
@@ -96,6 +108,18 @@ def _play(console: Console, stack: DemoStack, contacts: Path, seconds: dict[str,
         "state": campaign["status"],
         "opted_out": opted_out,
     }
+
+
+def _check_import(imported: dict[str, Any], contacts: Path) -> None:
+    if imported["imported"] == 0:
+        first = next((f" Row {error['row']}: {error['error']}." for error in imported["errors"]), "")
+        raise DemoError(f"No contact of {contacts.name} could be imported, so there is nobody to write to.{first}")
+
+
+def _opt_outs(count: int) -> str:
+    if count == 0:
+        return "nobody: there are fewer than four"
+    return f"{count} contacts, half unsubscribed, half on the suppression list"
 
 
 def _create_organization(stack: DemoStack) -> str:

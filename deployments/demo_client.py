@@ -36,7 +36,7 @@ class DemoClient:
         """The `data` of an answer. Raises DemoError with the API's message for any error."""
         response = self._http.request(method, path, **arguments)
         if response.is_error:
-            raise DemoError(f"{method} {path}: {response.status_code} {response.text[:500]}")
+            raise DemoError(f"{_message(response)} ({method} {path} answered {response.status_code})")
         return response.json()["data"]
 
     def import_contacts(self, file: Path, list_id: str, seconds: float) -> dict[str, Any]:
@@ -55,18 +55,19 @@ class DemoClient:
             time.sleep(_POLL_SECONDS)
             answer = self.call("GET", f"/contacts/imports/{answer['import_id']}")
         if answer["status"] == "failed":
-            raise DemoError(f"The import failed: {answer}")
+            raise DemoError(f"The import failed: {answer['failure_reason']}")
         return dict(answer)
 
     def opt_out(self, list_id: str, count: int) -> set[str]:
-        """Let a few contacts of the list opt out, by both ways there are; their addresses."""
+        """Let `count` contacts of the list opt out by each of the two ways there are; their addresses."""
+        if count == 0:
+            return set()
         contacts = self.call("GET", f"/contact-lists/{list_id}/contacts", params={"per_page": 2 * count})["data"]
-        half = len(contacts) // 2 if len(contacts) < 2 * count else count
-        for contact in contacts[:half]:
+        for contact in contacts[:count]:
             self.call("PUT", f"/contacts/{contact['id']}", json={"status": "unsubscribed"})
-        for contact in contacts[half : 2 * half]:
+        for contact in contacts[count:]:
             self.call("POST", "/suppressions", json={"email": contact["email"], "reason": "manual"})
-        return {contact["email"] for contact in contacts[: 2 * half]}
+        return {contact["email"] for contact in contacts}
 
     def wait_campaign(self, campaign_id: str, seconds: float, show: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
         """Wait until the campaign has ended, calling `show` with each state of it."""
@@ -79,3 +80,11 @@ class DemoClient:
             if time.monotonic() > deadline:
                 raise DemoError(f"The campaign had not ended after {seconds:.0f} s: {campaign}")
             time.sleep(_POLL_SECONDS)
+
+
+def _message(response: httpx2.Response) -> str:
+    """What the API says is wrong; without such an answer, the beginning of what came."""
+    try:
+        return str(response.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return response.text[:200]

@@ -2,17 +2,20 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
 
+from deployments.leftovers import end_stack
+from deployments.state import FolderLock, StackState
 from models.errors import SetupError
 
 _READY_SECONDS = 240.0
@@ -30,8 +33,12 @@ class DemoStack:
 
 
 @contextlib.contextmanager
-def running_stack(data_dir: Path, **settings: str) -> Iterator[DemoStack]:
+def running_stack(
+    data_dir: Path, stopping: Callable[[], object] = lambda: None, **settings: str
+) -> Iterator[DemoStack]:
     """A mail server and a stack with these settings, ready to be used; both are ended afterwards, whatever happens.
+
+    `stopping` is called before the stack is ended, which takes some seconds. `settings` are those of EXOSEND_* by their names.
 
     Raises SetupError, with the end of its output, when the stack does not come up.
     """
@@ -50,8 +57,28 @@ def running_stack(data_dir: Path, **settings: str) -> Iterator[DemoStack]:
             **{f"EXOSEND_{name.upper()}": value for name, value in settings.items()},
         }
         stack = DemoStack(f"http://127.0.0.1:{port}", f"http://127.0.0.1:{prefect_port}", accept_log, environment)
-        with _stack(stack, folder / "up.log"):
+        with _stack(stack, folder / "up.log", stopping):
             yield stack
+
+
+def empty_folder(folder: Path) -> None:
+    """Remove the stack of an earlier demo: what an interrupted one left to do would go on in this one's log.
+
+    Raises SetupError when a stack runs on the folder.
+    """
+    if not folder.exists():
+        return
+    lock = FolderLock(folder)
+    try:
+        state = StackState.load(folder)
+        if not lock.acquire():
+            who = f" (pid {state.supervisor.pid})" if state else ""
+            raise SetupError(f"A stack runs on {folder}{who}: stop it first, or choose another --data-dir.")
+        if state is not None:
+            end_stack(folder, state)
+        shutil.rmtree(folder)
+    finally:
+        lock.release()
 
 
 @contextlib.contextmanager
@@ -69,7 +96,7 @@ def _mail_server(accept_log: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _stack(stack: DemoStack, log: Path) -> Iterator[None]:
+def _stack(stack: DemoStack, log: Path, stopping: Callable[[], object]) -> Iterator[None]:
     with log.open("w") as output:
         up = subprocess.Popen(
             [sys.executable, "-m", "deployments.cli", "up"],
@@ -83,6 +110,7 @@ def _stack(stack: DemoStack, log: Path) -> Iterator[None]:
             _wait_ready(stack, up, log)
             yield
         finally:
+            stopping()
             _end(up, signal.SIGINT)
 
 

@@ -1,5 +1,6 @@
 """Bring a database to the schema of this version, as its owner."""
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,22 +61,40 @@ def ensure_roles(owner_url: str, settings: Settings) -> None:
     """
     with psycopg.connect(conninfo(psycopg_url(owner_url)), autocommit=True, connect_timeout=10) as connection:
         try:
-            _ensure_role(connection, _OWNER, sql.SQL("NOLOGIN"))
-            _ensure_role(connection, Role.ENGINE, _login(settings, Role.ENGINE, "BYPASSRLS"))
-            _ensure_role(connection, Role.API, _login(settings, Role.API, "NOBYPASSRLS"))
-            _ensure_role(connection, Role.ANALYST, _login(settings, Role.ANALYST, "NOBYPASSRLS"), _ANALYST_LIMITS)
-            # Views for analysts belong to the engine's role, since their owner must see every organization.
-            connection.execute(sql.SQL("GRANT exosend_engine TO exosend_owner; GRANT exosend_owner TO CURRENT_USER"))
-            connection.execute(
-                sql.SQL(
-                    "GRANT CREATE, CONNECT ON DATABASE {0} TO exosend_owner; ALTER SCHEMA public OWNER TO exosend_owner"
-                ).format(sql.Identifier(connection.info.dbname))
-            )
+            _write_roles(connection, settings)
         except psycopg.errors.InsufficientPrivilege as error:
             raise SetupError(
                 "The role of EXOSEND_DATABASE_URL may not create roles with BYPASSRLS or schemas. Use a role that may "
                 "(a superuser), at least for `exosend migrate`."
             ) from error
+
+
+def _write_roles(connection: psycopg.Connection, settings: Settings) -> None:
+    # Roles belong to all databases of a server, and no lock does: of two that are migrated at once, one is told
+    # "tuple concurrently updated" (XX000) and has to say it again.
+    for attempts_left in range(9, -1, -1):
+        try:
+            _write_roles_once(connection, settings)
+        except psycopg.errors.InternalError_:
+            if attempts_left == 0:
+                raise
+            time.sleep(0.1)
+        else:
+            return
+
+
+def _write_roles_once(connection: psycopg.Connection, settings: Settings) -> None:
+    _ensure_role(connection, _OWNER, sql.SQL("NOLOGIN"))
+    _ensure_role(connection, Role.ENGINE, _login(settings, Role.ENGINE, "BYPASSRLS"))
+    _ensure_role(connection, Role.API, _login(settings, Role.API, "NOBYPASSRLS"))
+    _ensure_role(connection, Role.ANALYST, _login(settings, Role.ANALYST, "NOBYPASSRLS"), _ANALYST_LIMITS)
+    # Views for analysts belong to the engine's role, since their owner must see every organization.
+    connection.execute(sql.SQL("GRANT exosend_engine TO exosend_owner; GRANT exosend_owner TO CURRENT_USER"))
+    connection.execute(
+        sql.SQL(
+            "GRANT CREATE, CONNECT ON DATABASE {0} TO exosend_owner; ALTER SCHEMA public OWNER TO exosend_owner"
+        ).format(sql.Identifier(connection.info.dbname))
+    )
 
 
 def _login(settings: Settings, role: Role, security: str) -> sql.Composed:

@@ -1,5 +1,6 @@
 """The phases of a campaign as Prefect tasks. A task is a phase, never a message (a task run costs 5–60 ms)."""
 
+import dataclasses
 import threading
 import time
 from uuid import UUID
@@ -82,7 +83,8 @@ def send(run_id: UUID, epoch: int) -> Tally:
     progress.show(last=True)
     if failure:
         raise failure[0]
-    get_run_logger().info("This sender: %s", tally)
+    counts = dataclasses.asdict(tally)
+    get_run_logger().info("This sender: %s.", ", ".join(f"{count:,} {what}" for what, count in counts.items()))
     return tally
 
 

@@ -38,6 +38,6 @@ def import_file(import_id: UUID) -> ImportCounts | None:
                 {"what": "errors", "number": counts.errors},
                 {"what": "warnings", "number": counts.warnings},
             ],
-            description="What came of the file",
+            description=f"{flow_run.name}: what came of the file",
         )
     return counts

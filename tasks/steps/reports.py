@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from uuid import UUID
 
 from prefect.artifacts import (
@@ -12,6 +13,7 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
+from prefect.runtime import flow_run
 
 from models.session import Database
 from models.store.campaign_states import find_campaign
@@ -38,14 +40,17 @@ def best_effort() -> Iterator[None]:
 @best_effort()
 def publish_funnel(run: Run, planned: Planned) -> None:
     """The funnel as a table: from the rows of the audience to the recipients, with the reason for every drop."""
-    assert planned.funnel is not None
-    rows = [{"step": "Audience", "dropped": "", "left": planned.funnel.rows}]
+    funnel = planned.funnel
+    assert funnel is not None
+    rows = [{"step": "audience", "dropped": "", "left": funnel.rows}]
     rows += [
-        {"step": step.reason.replace("_", " "), "dropped": step.dropped, "left": step.left}
-        for step in planned.funnel.steps
+        {"step": step.reason.replace("_", " "), "dropped": step.dropped, "left": step.left} for step in funnel.steps
     ]
+    rows.append({"step": "recipients", "dropped": funnel.rows - funnel.kept, "left": funnel.kept})
     create_table_artifact(
-        key=f"funnel-{run.campaign_id}", table=rows, description="Who was in the audience, and who is written to"
+        key=f"funnel-{run.campaign_id}",
+        table=rows,
+        description=f"{flow_run.name}: who was in the audience, and who is written to",
     )
 
 
@@ -66,7 +71,7 @@ class Progress:
         self._shown_at = time.monotonic()
         run, totals = _totals(self._database, self._run_id)
         done = 100.0 * (totals.recipients - totals.pending) / totals.recipients if totals.recipients else 100.0
-        description = f"{totals.sent} of {totals.recipients} accepted"
+        description = f"{flow_run.name}: {totals.sent:,} of {totals.recipients:,} accepted"
         if self._artifact is None:
             created = create_progress_artifact(done, key=f"progress-{run.campaign_id}", description=description)
             self._artifact = created if isinstance(created, UUID) else None
@@ -88,16 +93,11 @@ def publish_results(database: Database, run_id: UUID) -> None:
         "suppressed at the hand-over": totals.suppressed,
         "cancelled": totals.cancelled,
         "uncertain": totals.uncertain,
-        "delivered": totals.delivered,
-        "opened": totals.opened,
-        "clicked": totals.clicked,
-        "bounced": totals.bounced,
-        "complained": totals.complained,
-    }
+    }  # deliveries, opens and bounces are reported later, if at all: a 0 here would be taken for the result
     create_table_artifact(
         key=f"delivery-{run.campaign_id}",
-        table=[{"what": name, "messages": count} for name, count in stats.items()],
-        description="What became of the messages",
+        table=[{"what": what, "messages": count, "share": _share(count, totals)} for what, count in stats.items()],
+        description=f"{organization.name} · {campaign.name if campaign else run_id}: what became of the messages",
     )
     seconds = (run.finished_at - run.planned_at).total_seconds() if run.finished_at and run.planned_at else 0.0
     name = campaign.name if campaign else str(run_id)
@@ -106,13 +106,24 @@ def publish_results(database: Database, run_id: UUID) -> None:
         f"{organization.name} · {run.state}",
         "",
         f"- **{totals.sent:,}** of {totals.recipients:,} accepted in {seconds:.1f} s after the plan",
-        f"- charged {run.charged} {organization.currency}, refunded {run.refunded}",
+        f"- charged {_amount(run.charged)} {organization.currency}, refunded {_amount(run.refunded)}",
         f"- results: `exosend results {run_id} --out results.parquet`, or schema `results` in the database",
-        f"- campaign: {flow_settings().api_url}/api/v1/campaigns/{run.campaign_id}",
+        f"- in the API: `GET {flow_settings().api_url}/api/v1/campaigns/{run.campaign_id}`",
     ]
     if totals.uncertain:
-        lines.insert(4, f"- **{totals.uncertain}** uncertain: handed over, but no answer is known")
-    create_markdown_artifact("\n".join(lines), key=f"summary-{run.campaign_id}", description="Summary")
+        lines.insert(4, f"- **{totals.uncertain:,}** uncertain: handed over, but no answer is known")
+    create_markdown_artifact(
+        "\n".join(lines), key=f"summary-{run.campaign_id}", description=f"{organization.name} · {name}: summary"
+    )
+
+
+def _share(count: int, totals: Totals) -> str:
+    return f"{100 * count / totals.recipients:.1f}%" if totals.recipients else ""
+
+
+def _amount(amount: Decimal) -> str:
+    """With the two places that people know, and four only where they are needed."""
+    return f"{amount:.2f}" if amount == round(amount, 2) else f"{amount:.4f}"
 
 
 def _totals(database: Database, run_id: UUID) -> tuple[Run, Totals]:

@@ -24,6 +24,7 @@ class StandIn:
 
     deployment_id: str = field(default_factory=lambda: str(uuid4()))
     knows_deployment: bool = True
+    refusals: int = 0
     asked: list[tuple[str, str, Any]] = field(default_factory=list)
 
     def __call__(self, environ: Any, start_response: Any) -> Any:
@@ -36,6 +37,9 @@ class StandIn:
         if request.path == f"/api/deployments/name/{SEND_CAMPAIGN}" and self.knows_deployment:
             return Response(json.dumps({"id": self.deployment_id}))
         if request.path == f"/api/deployments/{self.deployment_id}/create_flow_run":
+            if self.refusals:
+                self.refusals -= 1
+                return Response('{"exception_message": "Service Unavailable"}', status=503)
             return Response(json.dumps({"id": str(FLOW_RUN)}), status=201)
         return Response("{}", status=404)
 
@@ -84,6 +88,20 @@ def test_a_deployment_that_was_applied_anew_is_found_again(prefect) -> None:
     _start(settings)
     stand_in.deployment_id = str(uuid4())
     assert _start(settings) == FLOW_RUN
+
+
+def test_a_refusal_of_a_busy_server_is_tried_again(prefect) -> None:
+    stand_in, settings = prefect
+    stand_in.refusals = 3
+    assert _start(settings) == FLOW_RUN
+    assert len({json.dumps(body) for method, _, body in stand_in.asked if method == "POST"}) == 1
+
+
+def test_a_server_that_goes_on_refusing_is_no_error(prefect) -> None:
+    stand_in, settings = prefect
+    stand_in.refusals = 1000
+    assert _start(settings) is None
+    assert len(stand_in.asked) < 10
 
 
 def test_an_unknown_deployment_is_no_error(prefect) -> None:
