@@ -38,7 +38,8 @@ def running_stack(
 ) -> Iterator[DemoStack]:
     """A mail server and a stack with these settings, ready to be used; both are ended afterwards, whatever happens.
 
-    `stopping` is called before the stack is ended, which takes some seconds. `settings` are those of EXOSEND_* by their names.
+    `stopping` is called before the stack is ended, which takes some seconds.
+    `settings` are those of EXOSEND_*, by their names in lower case.
 
     Raises SetupError, with the end of its output, when the stack does not come up.
     """

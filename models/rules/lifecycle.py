@@ -18,6 +18,7 @@ class CampaignStatus(StrEnum):
     SCHEDULED = "scheduled"
     SENDING = "sending"
     PAUSED = "paused"
+    SENT = "sent"  # of SMS only: all handed over, final reports are still to come
     COMPLETED = "completed"
     CANCELLED = "cancelled"
     FAILED = "failed"
@@ -29,9 +30,16 @@ CAMPAIGN_MOVES: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
         {CampaignStatus.SENDING, CampaignStatus.CANCELLED, CampaignStatus.DRAFT, CampaignStatus.FAILED}
     ),
     CampaignStatus.SENDING: frozenset(
-        {CampaignStatus.PAUSED, CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED}
+        {
+            CampaignStatus.PAUSED,
+            CampaignStatus.SENT,
+            CampaignStatus.COMPLETED,
+            CampaignStatus.CANCELLED,
+            CampaignStatus.FAILED,
+        }
     ),
     CampaignStatus.PAUSED: frozenset({CampaignStatus.SENDING, CampaignStatus.CANCELLED}),
+    CampaignStatus.SENT: frozenset({CampaignStatus.COMPLETED}),
     CampaignStatus.COMPLETED: frozenset(),
     CampaignStatus.CANCELLED: frozenset(),
     CampaignStatus.FAILED: frozenset(),
@@ -42,6 +50,8 @@ class RunKind(StrEnum):
     """What a run does; models/pipelines.py says which deployment does it."""
 
     CAMPAIGN = "campaign"
+    BULK = "bulk"  # one POST sms/send-bulk
+    BATCH = "batch"  # one POST emails/send-batch
     IMPORT = "import"
     VERIFY_DOMAIN = "verify_domain"
 
@@ -79,6 +89,7 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
 class ChunkState(StrEnum):
     """Who has a chunk."""
 
+    OUTBOX = "outbox"  # its messages are in the outbox, one by one: no sender leases it
     READY = "ready"
     LEASED = "leased"
     DONE = "done"

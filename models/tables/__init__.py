@@ -6,7 +6,7 @@ from models.tables.campaigns import Campaign
 from models.tables.contacts import Contact, ContactList, ContactListMember, Suppression
 from models.tables.imports import Blob, BlobPart, ContactImport, ImportProblem
 from models.tables.machinery import Heartbeat, RateBucket
-from models.tables.messages import Event, EventKey, Message
+from models.tables.messages import Event, EventKey, IncomingEvent, Message, Outbox
 from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
 from models.tables.requests import IdempotencyKey, RequestCount
@@ -37,9 +37,11 @@ __all__ = [
     "Heartbeat",
     "IdempotencyKey",
     "ImportProblem",
+    "IncomingEvent",
     "LedgerEntry",
     "Message",
     "Organization",
+    "Outbox",
     "Price",
     "RateBucket",
     "RequestCount",

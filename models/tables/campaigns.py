@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.dialects.postgresql import UUID as PostgresUUID
 from sqlalchemy.orm import Mapped, mapped_column
@@ -42,6 +42,10 @@ class Campaign(Base):
     from_name: Mapped[str | None]
     reply_to: Mapped[str | None]
     target_list_ids: Mapped[list[UUID]] = mapped_column(ARRAY(PostgresUUID(as_uuid=True)), server_default=text("'{}'"))
+    # Of SMS, beside the lists; the text is in text_content.
+    sender_id_id: Mapped[UUID | None]
+    contact_ids: Mapped[list[UUID]] = mapped_column(ARRAY(PostgresUUID(as_uuid=True)), server_default=text("'{}'"))
+    manual_phones: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     segment_filters: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     send_rate_per_minute: Mapped[int | None]
     batch_size: Mapped[int] = mapped_column(server_default=text("100"))

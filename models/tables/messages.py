@@ -23,13 +23,14 @@ class Message(Base):
     __table_args__ = (
         UniqueConstraint("run_id", "dedupe_key", "made_on"),
         CheckConstraint(one_of("state", MessageState), name="state"),
+        Index("ix_messages_organization_id_id", "organization_id", "channel", "id"),
         {"postgresql_partition_by": "RANGE (made_on)"},
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     made_on: Mapped[date] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
-    run_id: Mapped[UUID]
+    run_id: Mapped[UUID | None]  # None of a single message
     content_id: Mapped[UUID]
     contact_id: Mapped[UUID | None]
     channel: Mapped[str]
@@ -46,6 +47,55 @@ class Message(Base):
     error_message: Mapped[str | None]
     first_tried_at: Mapped[datetime | None]
     sent_at: Mapped[datetime | None]  # accepted by the provider
+    segments: Mapped[int | None] = mapped_column(SmallInteger)
+    to_name: Mapped[str | None]
+    metadata_: Mapped[dict[str, Any] | None] = mapped_column("metadata", JSONB(none_as_null=True))
+    # When it was first reported.
+    delivered_at: Mapped[datetime | None]
+    opened_at: Mapped[datetime | None]
+    clicked_at: Mapped[datetime | None]
+    bounced_at: Mapped[datetime | None]
+
+
+class Outbox(Base):
+    """A message that the courier sends itself, since it must not wait for a flow: singles, and small runs'.
+
+    The row is there until the message's outcome is known. `claimed_until` is set in the transaction before the
+    hand-over: a row that is claimed, and whose courier is gone, may have been handed over. `fence` counts the claims:
+    what is written under an older one changes nothing.
+    """
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        CheckConstraint("channel IN ('email', 'sms')", name="channel"),
+        Index("ix_outbox_due_at", "channel", "due_at"),
+        Index("ix_outbox_run_id", "run_id", postgresql_where=text("run_id IS NOT NULL")),
+    )
+
+    message_id: Mapped[UUID] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    run_id: Mapped[UUID | None]
+    channel: Mapped[str]
+    due_at: Mapped[CreatedAt]
+    claimed_until: Mapped[datetime | None]
+    claimed_by: Mapped[str | None]
+    fence: Mapped[int] = mapped_column(server_default=text("0"))
+
+
+class IncomingEvent(Base):
+    """A provider's report that came in and is not applied yet. One that `occurred_at` later waits until then."""
+
+    __tablename__ = "incoming_events"
+    __table_args__ = (Index("ix_incoming_events_occurred_at", "occurred_at"),)
+
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    organization_id: Mapped[UUID]
+    provider: Mapped[str]
+    key: Mapped[str]  # unique of the provider
+    message_id: Mapped[UUID]
+    kind: Mapped[str]
+    occurred_at: Mapped[datetime]
+    payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
 class Event(Base):

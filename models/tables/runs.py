@@ -95,6 +95,9 @@ class Content(Base):
     variables: Mapped[dict[str, Any]] = mapped_column(
         JSONB, server_default=sql_text("'{}'")
     )  # values for all recipients
+    sender_id: Mapped[str | None]  # of SMS
+    # Of email: [{"blob_id", "file_name", "media_type", "size"}], the same files for all recipients.
+    attachments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql_text("'[]'"))
     template_id: Mapped[UUID | None]
     template_version: Mapped[int | None]
     created_at: Mapped[CreatedAt]

@@ -29,8 +29,9 @@ from models.tables import Campaign, Run
 CAMPAIGNS = {
     "draft": "scheduled sending cancelled",
     "scheduled": "draft sending cancelled failed",
-    "sending": "paused completed cancelled failed",
+    "sending": "paused sent completed cancelled failed",
     "paused": "sending cancelled",
+    "sent": "completed",
     "completed": "",
     "cancelled": "",
     "failed": "",

@@ -1,0 +1,181 @@
+"""Messages that a request makes at once: singles, bulk SMS and batches of email, with their runs and the outbox.
+
+Row-level security forbids COPY, so rows go in by INSERT … SELECT FROM unnest: one statement for any number.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy import func, insert
+from sqlalchemy.orm import Session
+
+from models.rules.ids import made_on, message_id, new_id
+from models.rules.lifecycle import ChunkState, MessageState, RunKind, RunState
+from models.session import driver
+from models.tables import Chunk, Run
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """A message to write. `variables` and `metadata` are texts of JSON objects.
+
+    With an `error_code` it is written as `suppressed` and never goes out; its cost must be 0 then.
+    """
+
+    recipient: str
+    content_id: UUID
+    cost: Decimal
+    variables: str | None = None
+    contact_id: UUID | None = None
+    segments: int | None = None
+    to_name: str | None = None
+    metadata: str | None = None
+    error_code: str | None = None
+
+    @property
+    def state(self) -> MessageState:
+        """What it begins as."""
+        return MessageState.PLANNED if self.error_code is None else MessageState.SUPPRESSED
+
+
+_WRITE = """
+INSERT INTO messages (id, made_on, organization_id, run_id, content_id, contact_id, channel, recipient, dedupe_key,
+                      position, variables, state, cost, segments, to_name, metadata, error_code)
+SELECT id, %(made_on)s, %(organization)s, %(run)s, content_id, contact_id, %(channel)s, recipient, dedupe_key,
+       position, variables::jsonb, state, cost, segments, to_name, metadata::jsonb, error_code
+FROM unnest(%(ids)s::uuid[], %(contents)s::uuid[], %(contacts)s::uuid[], %(recipients)s::text[], %(keys)s::text[],
+            %(positions)s::int[], %(variables)s::text[], %(states)s::text[], %(costs)s::numeric[],
+            %(segments)s::smallint[], %(names)s::text[], %(metadata)s::text[], %(codes)s::text[])
+    AS m (id, content_id, contact_id, recipient, dedupe_key, position, variables, state, cost, segments, to_name,
+          metadata, error_code)
+"""
+
+
+def write_single(session: Session, organization_id: UUID, channel: str, message: NewMessage) -> UUID:
+    """Write a message that is in no run, and put it into the outbox; returns its id."""
+    id_ = new_id()
+    _write(session, organization_id, None, channel, [id_], [message], [message.recipient])
+    enqueue(session, organization_id, None, channel, [id_])
+    return id_
+
+
+def write_run_messages(
+    session: Session, organization_id: UUID, run_id: UUID, channel: str, messages: Sequence[NewMessage]
+) -> list[UUID]:
+    """Write a run's messages, at positions in the given order; returns their ids in that order.
+
+    In SMS one number gets one message of a run (unique); in email an entry of a batch is a message, whatever its
+    address.
+    """
+    ids = [message_id(run_id, position) for position in range(len(messages))]
+    keys = [message.recipient if channel == "sms" else str(no) for no, message in enumerate(messages)]
+    _write(session, organization_id, run_id, channel, ids, messages, keys)
+    return ids
+
+
+def _write(
+    session: Session,
+    organization_id: UUID,
+    run_id: UUID | None,
+    channel: str,
+    ids: list[UUID],
+    messages: Sequence[NewMessage],
+    keys: list[str],
+) -> None:
+    driver(session).execute(
+        _WRITE,
+        {
+            "made_on": made_on(ids[0]),
+            "organization": organization_id,
+            "run": run_id,
+            "channel": channel,
+            "ids": ids,
+            "contents": [message.content_id for message in messages],
+            "contacts": [message.contact_id for message in messages],
+            "recipients": [message.recipient for message in messages],
+            "keys": keys,
+            "positions": list(range(len(messages))),
+            "variables": [message.variables for message in messages],
+            "states": [message.state.value for message in messages],
+            "costs": [message.cost for message in messages],
+            "segments": [message.segments for message in messages],
+            "names": [message.to_name for message in messages],
+            "metadata": [message.metadata for message in messages],
+            "codes": [message.error_code for message in messages],
+        },
+    )
+
+
+def enqueue(session: Session, organization_id: UUID, run_id: UUID | None, channel: str, ids: Sequence[UUID]) -> None:
+    """Put messages into the outbox, due now."""
+    driver(session).execute(
+        "INSERT INTO outbox (message_id, organization_id, run_id, channel) SELECT unnest(%s::uuid[]), %s, %s, %s",
+        [list(ids), organization_id, run_id, channel],
+    )
+
+
+def open_run(
+    session: Session, organization_id: UUID, kind: RunKind, content_id: UUID, *, recipients: int, cost: Decimal
+) -> UUID:
+    """A run that is planned as it is made; returns its id. The caller writes its messages and chunks, and charges."""
+    run_id = new_id()
+    session.execute(
+        insert(Run).values(
+            id=run_id,
+            organization_id=organization_id,
+            kind=kind.value,
+            state=RunState.SENDING.value,
+            content_id=content_id,
+            started_by="api",
+            batch_size=1000,
+            quoted_recipients=recipients,
+            charged=cost,
+            total_recipients=recipients,
+            planned_at=func.now(),
+        )
+    )
+    return run_id
+
+
+def write_run_chunks(
+    session: Session,
+    organization_id: UUID,
+    run_id: UUID,
+    states: Sequence[MessageState],
+    *,
+    chunk_size: int,
+    in_outbox: bool,
+) -> None:
+    """Chunks of the run's messages, whose states are given in the order of positions.
+
+    What is suppressed already is counted and in no chunk's positions. `in_outbox`: one chunk, which only counts.
+    """
+    planned = [position for position, state in enumerate(states) if state is MessageState.PLANNED]
+    size = len(planned) if in_outbox else chunk_size
+    parts = [planned[start : start + size] for start in range(0, len(planned), size)] if planned else [[]]
+    rows = [
+        {
+            "run_id": run_id,
+            "no": no,
+            "organization_id": organization_id,
+            "state": _state(part, in_outbox).value,
+            "first_position": part[0] if part else 0,
+            "positions": None if _is_a_range(part) else part,
+            "size": len(part),
+            "suppressed": len(states) - len(planned) if no == 0 else 0,
+        }
+        for no, part in enumerate(parts)
+    ]
+    session.execute(insert(Chunk), rows)
+
+
+def _state(part: Sequence[int], in_outbox: bool) -> ChunkState:
+    if not part:
+        return ChunkState.DONE
+    return ChunkState.OUTBOX if in_outbox else ChunkState.READY
+
+
+def _is_a_range(part: Sequence[int]) -> bool:
+    return not part or part[-1] - part[0] + 1 == len(part)

@@ -1,0 +1,85 @@
+"""Accepting messages that are there already when the request is: singles, bulk SMS, batches of email.
+
+They are written, paid for and on their way in the transaction of the request: short of credits nothing is written.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models.rules.lifecycle import RunKind
+from models.settings import Settings
+from models.store.ledger import post
+from models.store.outgoing import (
+    NewMessage,
+    enqueue,
+    open_run,
+    write_run_chunks,
+    write_run_messages,
+    write_single,
+)
+
+OUTBOX_MAX = 100
+"""Runs of at most so many messages go out through the courier; for larger ones it pays to start a flow."""
+
+_CHANNELS = {RunKind.BULK: "sms", RunKind.BATCH: "email"}
+_WHAT = {RunKind.BULK: "Bulk SMS, {} messages", RunKind.BATCH: "Batch of {} emails"}
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A run that was accepted. `message_ids` are in the order of the messages; `needs_flow`: the courier alone does
+    not send it."""
+
+    run_id: UUID
+    message_ids: list[UUID]
+    cost: Decimal
+    needs_flow: bool
+
+
+def accept_single(session: Session, organization_id: UUID, channel: str, message: NewMessage) -> UUID:
+    """Write one message, put it into the outbox and charge it; returns its id. Raises InsufficientCredits."""
+    id_ = write_single(session, organization_id, channel, message)
+    post(
+        session,
+        organization_id,
+        kind="charge",
+        amount=-message.cost,
+        key=f"charge:{id_}",
+        reason="SMS" if channel == "sms" else "Email",
+        message_id=id_,
+    )
+    return id_
+
+
+def accept_run(
+    session: Session, organization_id: UUID, kind: RunKind, messages: Sequence[NewMessage], settings: Settings
+) -> Accepted:
+    """Write a run (bulk or batch) with its messages, and charge them. Raises InsufficientCredits.
+
+    `messages` is not empty; the content of the first stands for the run.
+    """
+    channel = _CHANNELS[kind]
+    cost = sum((message.cost for message in messages), Decimal(0))
+    run_id = open_run(session, organization_id, kind, messages[0].content_id, recipients=len(messages), cost=cost)
+    ids = write_run_messages(session, organization_id, run_id, channel, messages)
+    states = [message.state for message in messages]
+    small = len(messages) <= OUTBOX_MAX
+    write_run_chunks(session, organization_id, run_id, states, chunk_size=settings.chunk_size, in_outbox=small)
+    if small:
+        due = [id_ for id_, message in zip(ids, messages, strict=True) if message.error_code is None]
+        enqueue(session, organization_id, run_id, channel, due)
+    if cost:
+        post(
+            session,
+            organization_id,
+            kind="charge",
+            amount=-cost,
+            key=f"charge:{run_id}",
+            reason=_WHAT[kind].format(len(messages)),
+            run_id=run_id,
+        )
+    return Accepted(run_id, ids, cost, needs_flow=not small)
