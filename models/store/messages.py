@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessage:
-    """What a sender needs of a message. `variables` is the text of a JSON object."""
+    """What a sender needs of a message. `variables` is the text of a JSON object, `to_name` the recipient's name."""
 
     id: UUID
     position: int
@@ -29,6 +29,8 @@ class PlannedMessage:
     variables: str | None
     tries: int
     hours_trying: float
+    content_id: UUID
+    to_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
     rows = driver(session).execute(
         """
         SELECT id, position, recipient, variables::text, tries,
-               coalesce(extract(epoch FROM now() - first_tried_at) / 3600, 0)::float
+               coalesce(extract(epoch FROM now() - first_tried_at) / 3600, 0)::float, content_id, to_name
         FROM messages WHERE id = ANY(%s::uuid[]) AND made_on = %s ORDER BY id
         """,
         [lease.message_ids(lease.cursor, lease.size), made_on(lease.run_id)],
