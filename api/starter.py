@@ -20,15 +20,14 @@ from models.pipelines import DEPLOYMENTS, PARAMETERS
 from models.rules.lifecycle import RunKind
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
+from models.store.outbox import notify
 
 logger = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 1.0
 _BUSY_WAITS = (0.05, 0.1, 0.2, 0.4)
 
-_OUTBOX_CHANNEL = "outbox"
-# A NOTIFY holds a lock of the whole server while it commits, so it is not in the requests' transactions, and not for
-# each of them: the courier looks again so soon after it found something.
+# Not for each request: a courier that found something looks again that soon.
 _WAKE_SECONDS = 0.02
 # A draining flow takes 4–12 s to start and then takes whatever is there.
 _DRAINING_SECONDS = 1.0
@@ -134,8 +133,7 @@ def wake_courier(database: Database) -> None:
     if not _may_wake():
         return
     try:
-        with database.autocommit() as connection:
-            connection.exec_driver_sql(f"NOTIFY {_OUTBOX_CHANNEL}")
+        notify(database)
     except DATABASE_AWAY as error:
         logger.warning("The courier was not woken (%s); it looks by itself.", type(error).__name__)
 
