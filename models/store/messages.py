@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from models.rules.ids import made_on, message_ids_text
 from models.rules.lifecycle import MessageState
+from models.rules.reports import Report
 from models.session import driver
 from models.store.chunks import Counts, Lease
 
@@ -36,7 +37,7 @@ class PlannedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A message's new state, as it is written. `retry_after_seconds` goes with `deferred` only."""
+    """A message's new state, as it is written. `retry_after_seconds` goes with deferred, `reports` with accepted."""
 
     id: UUID
     position: int
@@ -46,6 +47,7 @@ class Result:
     detail: str | None = None
     retry_after_seconds: float | None = None
     counts_as_try: bool = True
+    reports: tuple[Report, ...] = ()
 
 
 def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
