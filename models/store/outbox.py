@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -98,12 +99,17 @@ def claim(session: Session, channel: str, *, who: str, seconds: float, limit: in
     ).fetchall()
     if not rows:
         return []
-    claims = {row[0]: row[1:] for row in rows}
+    claims = {id_: (organization, run, fence) for id_, organization, run, fence in rows}
     parameters = {"ids": list(claims), "days": _days(list(claims))}
     connection.execute(_TRY_AGAIN, parameters)
     found = connection.execute(_READ, parameters, binary=True).fetchall()
     remove(session, [id_ for id_ in claims if id_ not in {row[0] for row in found}])  # decided: nothing to send
-    return [Claimed(*claims[row[0]], row[8], row[9], PlannedMessage(*row[:8])) for row in found]
+    return [_claimed(claims[row[0]], row) for row in found]
+
+
+def _claimed(own: tuple[UUID, UUID | None, int], row: tuple[Any, ...]) -> Claimed:
+    organization_id, run_id, fence = own
+    return Claimed(organization_id, run_id, fence, row[8], row[9], PlannedMessage(*row[:8]))
 
 
 def renew(connection: psycopg.Connection, claims: Sequence[Claimed], seconds: float) -> int:
