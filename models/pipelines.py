@@ -77,6 +77,10 @@ DEPLOYMENTS: Mapping[RunKind, str] = {
 """Kind of run → the deployment that does it."""
 
 
+DRAINED = (RunKind.BULK, RunKind.BATCH)
+"""Kinds of runs whose flow takes all runs there are; a flow run is not one of ours."""
+
+
 def start_key(run_id: UUID, epoch: int) -> str:
     """The idempotency key of a flow run. A key without the epoch would give back the dead flow run for ever."""
     return f"{run_id}:{epoch}"

@@ -158,6 +158,11 @@ def put_off(session: Session, waits: Mapping[UUID, float]) -> None:
         )
 
 
+def release(session: Session, who: str) -> None:
+    """Give back what `who` claimed without hearing of it: the answer to a commit may get lost."""
+    driver(session).execute("UPDATE outbox SET claimed_until = NULL, claimed_by = NULL WHERE claimed_by = %s", [who])
+
+
 @dataclass(frozen=True, slots=True)
 class Lost:
     """A message whose courier is gone, and which may have been handed over."""
