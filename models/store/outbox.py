@@ -37,8 +37,9 @@ class Claimed:
     message: PlannedMessage
 
 
-# A loose scan of the index finds the organizations that have rows, and each is given a part of the window: one that
-# has thousands waiting holds up nobody who has one. What others have locked is theirs already.
+# A loose scan of the index finds the organizations that have rows, and they take turns: one that has thousands waiting
+# holds up nobody who has one. Of each only some rows are looked at, so that a look stays cheap when there are many
+# organizations. What others have locked is theirs already.
 _CLAIM = """
 WITH RECURSIVE waiting (organization_id) AS (
     (SELECT organization_id FROM outbox WHERE channel = %(channel)s ORDER BY organization_id LIMIT 1)
@@ -55,7 +56,8 @@ WITH RECURSIVE waiting (organization_id) AS (
             SELECT message_id, due_at FROM outbox
             WHERE channel = %(channel)s AND organization_id = w.organization_id
               AND due_at <= now() AND claimed_until IS NULL
-            ORDER BY due_at LIMIT (SELECT greatest(%(least)s, %(limit)s / greatest(1, count(*))) FROM waiting)
+            ORDER BY due_at
+            LIMIT (SELECT least(%(limit)s, greatest(%(least)s, 4 * %(limit)s / greatest(1, count(*)))) FROM waiting)
         ) oldest
     ) own
     ORDER BY own.turn LIMIT %(limit)s
