@@ -33,7 +33,7 @@ def measure_singles(bench: Bench) -> list[Figure]:
     database = Database(bench.settings, Role.ENGINE)
     try:
         organization_id = _organization(database)
-        count = bench.amount(_MESSAGES) // _RUN * _RUN
+        count = max(_RUN, bench.amount(_MESSAGES) // _RUN * _RUN)
         seconds, limits = in_turns(
             bench.rounds,
             lambda: _drain(bench, database, organization_id, count),
