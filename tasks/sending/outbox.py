@@ -41,7 +41,7 @@ _LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let som
 _THREADS = 4
 _AWAY_SECONDS = 0.25
 _EVIDENCE_SECONDS = 300.0
-_STOP_SECONDS = 8.0
+_STOP_SECONDS = 5.0
 
 
 @dataclass(eq=False, slots=True)
@@ -105,6 +105,7 @@ class OutboxSender:
             for task in watch:
                 task.cancel()
             self._executor.shutdown(wait=True)
+            journal.close()
             self._keeper.shutdown(wait=True)
             if self._connection is not None:
                 self._connection.close()
