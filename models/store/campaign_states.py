@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import case, func, select, text, update
+from sqlalchemy import ColumnElement, and_, case, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from models.errors import IllegalState, NotFound
-from models.rules.lifecycle import CAMPAIGN_MOVES, CampaignStatus, sources_of
+from models.rules.lifecycle import CAMPAIGN_MOVES, CampaignStatus, Channel, sources_of
 from models.tables import Campaign, EmailDomain, EmailTemplate
 
 
@@ -44,7 +44,7 @@ def move_campaign(
         .where(
             Campaign.organization_id == organization_id,
             Campaign.id == campaign_id,
-            Campaign.status.in_(sources_of(CAMPAIGN_MOVES, target)),
+            _may_move(target),
         )
         .values(status=target.value, updated_at=func.now(), **values)
         .returning(Campaign)
@@ -53,6 +53,16 @@ def move_campaign(
     if campaign is None:
         raise illegal_move(lock_campaign(session, organization_id, campaign_id), target)
     return campaign
+
+
+def _may_move(target: CampaignStatus) -> ColumnElement[bool]:
+    """Whether a campaign's state, in its channel, allows the move."""
+    return or_(
+        *(
+            and_(Campaign.channel == channel, Campaign.status.in_(sources_of(CAMPAIGN_MOVES[channel], target)))
+            for channel in Channel
+        )
+    )
 
 
 _VERBS = {
