@@ -5,6 +5,7 @@ from uuid import UUID
 from prefect.runtime import flow_run
 
 from models.errors import NotFound
+from models.pipelines import campaign_run_name
 from models.store.campaign_states import find_campaign
 from models.store.email_domains import domain_to_verify
 from models.store.organizations import read_organization
@@ -22,7 +23,7 @@ def name_by_campaign() -> str:
             organization = read_organization(session, campaign.organization_id)
     except NotFound:
         return f"unknown campaign {parameters['campaign_id']}"
-    return f"{organization.name} · {campaign.name}" + (f" #{epoch}" if epoch > 1 else "")
+    return campaign_run_name(organization.name, campaign.name, campaign.channel, epoch)
 
 
 def name_by_run() -> str:

@@ -1,4 +1,4 @@
-"""Campaigns as they are written and read, each channel's by themselves; their moves between states are in campaign_states.py."""
+"""Campaigns as they are written and read, by channel; their moves between states are in campaign_states.py."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,6 +16,7 @@ from models.store.campaign_states import illegal_move, usable_template
 from models.store.pages import Page, PageRequest
 from models.tables import Campaign, Contact, ContactList, EmailDomain, SenderId
 
+
 def list_campaigns(
     session: Session, organization_id: UUID, channel: Channel, request: PageRequest, *, status: str | None
 ) -> Page[Campaign]:
@@ -32,18 +33,14 @@ def list_campaigns(
 def read_campaign(session: Session, organization_id: UUID, channel: Channel, campaign_id: UUID) -> Campaign:
     """The campaign, if it is of the channel. Raises NotFound."""
     campaign = session.execute(
-        select(Campaign)
-        .where(_is(organization_id, channel, campaign_id))
-        .execution_options(populate_existing=True)
+        select(Campaign).where(_is(organization_id, channel, campaign_id)).execution_options(populate_existing=True)
     ).scalar_one_or_none()
     if campaign is None:
         raise NotFound
     return campaign
 
 
-def create_campaign(
-    session: Session, organization_id: UUID, channel: Channel, values: Mapping[str, Any]
-) -> Campaign:
+def create_campaign(session: Session, organization_id: UUID, channel: Channel, values: Mapping[str, Any]) -> Campaign:
     """A new campaign; a draft, if `values` say nothing else."""
     return session.execute(
         insert(Campaign)
@@ -84,9 +81,7 @@ def delete_campaign(session: Session, organization_id: UUID, channel: Channel, c
 
 
 def _is(organization_id: UUID, channel: Channel, campaign_id: UUID) -> ColumnElement[bool]:
-    return and_(
-        Campaign.organization_id == organization_id, Campaign.id == campaign_id, Campaign.channel == channel
-    )
+    return and_(Campaign.organization_id == organization_id, Campaign.id == campaign_id, Campaign.channel == channel)
 
 
 def check_references(

@@ -1,6 +1,6 @@
 """Sender IDs: asked for by an organization, approved by an administrator, verified by the provider."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -112,6 +112,16 @@ def sender_to_use(session: Session, organization_id: UUID, name: str | None) -> 
         none = "The sender_id field is required: the organization has no default sender ID."
         raise InvalidInput({"sender_id": [none if name is None else wrong]})
     return found
+
+
+def sender_names(session: Session, organization_id: UUID, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names and numbers of the sender IDs, without those that are gone."""
+    if not ids:
+        return {}
+    chosen = select(SenderId.id, SenderId.sender_id).where(
+        SenderId.organization_id == organization_id, SenderId.id.in_(set(ids))
+    )
+    return {row.id: row.sender_id for row in session.execute(chosen)}
 
 
 def count_messages(session: Session, organization_id: UUID, id_: UUID, messages: int) -> None:

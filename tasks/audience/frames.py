@@ -46,7 +46,8 @@ MESSAGES: Schema = {
     "position": pl.Int32,
     "cost": MONEY,
 }
-"""Messages ready for COPY, of SMS with `segments` besides; what is the same for the whole run (organization, run, content …) the store adds."""
+"""Messages ready for COPY, of SMS with `segments`; what the whole run has in common (organization, content …) the
+store adds."""
 
 CHUNKS: Schema = {"no": pl.Int32, "first_position": pl.Int32, "size": pl.Int32}
 """The chunks of a run, numbered from 0."""

@@ -67,9 +67,7 @@ def plan_email(
         position=pl.int_range(pl.len(), dtype=pl.Int32),
         cost=pl.lit(money(price), dtype=MONEY),
     )
-    return Plan(
-        require_columns(kept, KEPT), dropped, count_funnel(members.height, kept.height, dropped, REASONS)
-    )
+    return Plan(require_columns(kept, KEPT), dropped, count_funnel(members.height, kept.height, dropped, REASONS))
 
 
 def quote_email(members: pl.DataFrame, suppressed: pl.DataFrame, *, segment: Segment, price: Decimal) -> Quote:

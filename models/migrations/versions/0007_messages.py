@@ -64,9 +64,7 @@ def upgrade() -> None:
     for name in ("delivered_at", "opened_at", "clicked_at", "bounced_at"):
         op.add_column("messages", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_messages_organization_id_id", "messages", ["organization_id", "channel", "id"])
-    op.add_column(
-        "runs", sa.Column("total_segments", sa.Integer(), server_default=sa.text("0"), nullable=False)
-    )
+    op.add_column("runs", sa.Column("total_segments", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("contents", sa.Column("sender_id", sa.Text(), nullable=True))
     op.add_column(
         "contents",
