@@ -36,7 +36,7 @@ class VerifyDomain(BaseModel):
 
 
 def campaign_run_name(organization: str, campaign: str, channel: str, epoch: int) -> str:
-    """The name of a run of send-campaign: `Acme · January Newsletter`, `Acme · Sale (SMS)`; `#2` when it was resumed."""
+    """The name of a run of send-campaign: `Acme · January`, `Acme · Sale (SMS)`; with `#2` when it was resumed."""
     name = f"{organization} · {campaign}"[:180]
     return name + (" (SMS)" if channel == Channel.SMS else "") + (f" #{epoch}" if epoch > 1 else "")
 

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from models.errors import InsufficientCredits, InvalidInput
 from models.rules.ids import message_id
-from tasks.runs import plan
+from tasks.runs import audience
 from tasks.runs.control import cancel_campaign, pause_campaign
 
 
