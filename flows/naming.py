@@ -1,5 +1,6 @@
 """Names of flow runs: organization and campaign, so that a list of runs can be read."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from prefect.runtime import flow_run
@@ -50,3 +51,8 @@ def name_by_verification() -> str:
         organization = read_organization(session, find_run(session, run_id).organization_id)
         domain = domain_to_verify(session, run_id)
     return f"{organization.name} · {domain.domain if domain else 'a domain that is gone'}"
+
+
+def name_by_time() -> str:
+    """The name of a run of send-bulk or send-batch, which serve all organizations: since when."""
+    return f"{flow_run.flow_name} · since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -7,11 +7,9 @@ from sqlalchemy.orm import Session
 from models.errors import InvalidInput, NotFound
 from models.rules.sms import checked_segments
 from models.store.contents import store_content
-from models.store.messages import PlannedMessage
 from models.store.sender_ids import read_sender_id, sender_to_use
 from models.tables import Campaign, Content, SenderId
 from tasks.content.sms import FrozenSms, freeze_sms, render_sms, sms_renderer
-from tasks.providers.base import OutgoingMessage
 from tasks.runs.email_content import flat_values
 
 
@@ -61,20 +59,6 @@ class SmsTexts:
     def __call__(self, variables: str | None) -> str:
         """The text for these variables (the text of a JSON object)."""
         return self._renderer.render(flat_values(variables))
-
-
-class SmsComposer:
-    """Makes each message of one campaign's content."""
-
-    def __init__(self, content: Content) -> None:
-        frozen = frozen_sms(content)
-        self._sender = frozen.sender_id
-        self._text_of = SmsTexts(frozen)
-
-    def __call__(self, message: PlannedMessage) -> OutgoingMessage:
-        """The message as it goes out: its text in UTF-8."""
-        text = self._text_of(message.variables)
-        return OutgoingMessage(message.id, self._sender, message.recipient, text.encode(), message.tries + 1)
 
 
 def _sender(session: Session, campaign: Campaign) -> SenderId:
