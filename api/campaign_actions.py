@@ -53,7 +53,8 @@ class CampaignActions:
 
     def update(self, campaign_id: UUID, values: Callable[[], Values]) -> Answer:
         """Change a draft. Raises InvalidInput and IllegalState."""
-        columns = self.columns(*own(), values(), self._read(campaign_id))
+        campaign = self._read(campaign_id)  # 404 comes before 422
+        columns = self.columns(*own(), values(), campaign)
         campaign = campaigns.update_campaign(*own(), self.channel, campaign_id, columns)
         return self._done(campaign, "Campaign updated.")
 
@@ -74,7 +75,8 @@ class CampaignActions:
 
     def schedule(self, campaign_id: UUID, values: Callable[[], Values]) -> Answer:
         """Give a draft its hour. Raises InvalidInput and IllegalState."""
-        columns = schedule_columns(*own(), values(), self._read(campaign_id))
+        campaign = self._read(campaign_id)
+        columns = schedule_columns(*own(), values(), campaign)
         return self._done(
             move_campaign(*own(), campaign_id, CampaignStatus.SCHEDULED, **columns), "Campaign scheduled."
         )
