@@ -15,7 +15,7 @@ from tasks.steps.engine import flow_database
 
 
 def name_by_campaign() -> str:
-    """The name of a run of send-campaign: `Acme · January Newsletter`, and `#2` when it was resumed."""
+    """The name of a run of send-campaign: `Acme · January`, `Acme · Sale (SMS)`; with `#2` when it was resumed."""
     parameters = flow_run.parameters
     epoch = parameters.get("epoch") or 1
     try:
