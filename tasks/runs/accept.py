@@ -86,4 +86,4 @@ def _quote_in_time(session: Session, campaign: Campaign, frozen: Frozen, seconds
         if isinstance(error, OperationalError) and not isinstance(error.orig, errors.QueryCanceled):
             raise
         return None
-    return audience.quote()
+    return audience.quote(seconds)

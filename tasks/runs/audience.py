@@ -1,6 +1,7 @@
 """A campaign's content and audience, whatever its channel: frozen and read here, quoted and planned from it."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
@@ -46,8 +47,8 @@ class Audience(Protocol):
         """How many rows came in."""
         ...
 
-    def quote(self) -> Quote:
-        """How many messages it would be, and their cost."""
+    def quote(self, seconds: float) -> Quote | None:
+        """How many messages it would be, and their cost; None when their texts could not be made in that time."""
         ...
 
     def plan(self) -> Plan:
@@ -74,7 +75,8 @@ class _EmailAudience:
     def rows(self) -> int:
         return self.members.height
 
-    def quote(self) -> Quote:
+    def quote(self, seconds: float) -> Quote | None:
+        del seconds  # a million addresses take half of one
         return quote_email(self.members, self.suppressed, segment=self.segment, price=self.price)
 
     def plan(self) -> Plan:
@@ -109,18 +111,35 @@ class _SmsAudience:
     def rows(self) -> int:
         return self.members.height + len(self.manual_phones)
 
-    def quote(self) -> Quote:
-        return quote_of(self.plan())
+    def quote(self, seconds: float) -> Quote | None:
+        try:
+            return quote_of(self._plan(_until(time.monotonic() + seconds, SmsTexts(self.frozen))))
+        except TimeoutError:
+            return None
 
     def plan(self) -> Plan:
+        return self._plan(SmsTexts(self.frozen))
+
+    def _plan(self, text_of: Callable[[str], str]) -> Plan:
         return plan_sms(
             self.members,
             self.suppressed,
             manual_phones=self.manual_phones,
             prices=self.prices,
             tags=self.frozen.keys,
-            text_of=SmsTexts(self.frozen),
+            text_of=text_of,
         )
+
+
+def _until(deadline: float, text_of: Callable[[str], str]) -> Callable[[str], str]:
+    """The same until then, and TimeoutError afterwards: a request waits, and a million different texts take 5 s."""
+
+    def in_time(variables: str) -> str:
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        return text_of(variables)
+
+    return in_time
 
 
 def _read_sms_audience(session: Session, campaign: Campaign, frozen: FrozenSms) -> _SmsAudience:

@@ -179,3 +179,12 @@ def test_a_sender_id_that_is_deleted_after_the_start_fails_the_run_with_its_reas
     assert (engine.run(run).state, engine.status(run)) == ("failed", "failed")
     assert "deleted" in engine.run(run).failure_reason
     assert engine.balance() == 1000
+
+
+def test_an_audience_whose_texts_take_too_long_is_priced_by_the_plan_alone(engine) -> None:
+    engine.settings = engine.settings.with_values(quote_timeout_seconds=1e-6)
+    add_people(engine, [{"phone": number(n), "first_name": f"N{n}"} for n in range(3)])
+    run = engine.accept(sms_campaign(engine))
+    assert (run.quoted_recipients, run.held, engine.balance()) == (None, 0, 1000)
+    assert engine.plan(run).recipients == 3
+    assert engine.totals(run).segments == 3
