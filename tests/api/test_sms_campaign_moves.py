@@ -123,6 +123,18 @@ def test_a_sender_id_that_is_not_verified_cannot_be_sent_from(acme, ready, engin
     assert acme.get(f"{PATH}/{ready}").get_json()["data"]["sender_id"] == "Pending"
 
 
+def test_a_sender_id_stays_while_a_scheduled_campaign_needs_it(acme, ready, engine) -> None:
+    with engine.transaction(None) as session:
+        sender = str(add_verified_sender_id(session, acme.organization_id, "Shop").id)
+    acme.put(f"{PATH}/{ready}", {"sender_id_id": sender})
+    acme.post(f"{PATH}/{ready}/schedule", LATER)
+    refused = acme.delete(f"/sender-ids/{sender}")
+    assert (refused.status_code, refused.get_json()["error"]["code"]) == (409, "has_campaigns")
+    acme.post(f"{PATH}/{ready}/unschedule")
+    assert acme.delete(f"/sender-ids/{sender}").status_code == 200
+    assert acme.get(f"{PATH}/{ready}").get_json()["data"]["sender_id"] is None
+
+
 def test_a_campaign_is_paused_resumed_and_cancelled(acme, ready, started) -> None:
     acme.post(f"{PATH}/{ready}/send")
     for move, status in (("pause", "paused"), ("resume", "sending"), ("cancel", "cancelled")):
