@@ -2,9 +2,9 @@
 
 It sends single messages and small runs, in threads of their own (deployments/courier_outbox.py). It starts queued runs
 that the API could not start, starts the flows that send bulk SMS and batches where none does, fires scheduled
-campaigns, puts due second tries into chunks, sends the chunks of dead senders (in child processes), closes runs, writes
-the results that are missing, and removes answers that were kept for idempotency keys long enough. Any number of
-couriers may run: whatever one does is a conditional UPDATE, or idempotent.
+campaigns, puts due second tries into chunks, sends the chunks of dead senders (in child processes), closes runs,
+completes SMS campaigns, writes the results that are missing, and removes answers that were kept for idempotency keys
+long enough. Any number of couriers may run: whatever one does is a conditional UPDATE, or idempotent.
 """
 
 import logging
@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from api.starter import start_flow
 from deployments.courier_children import Children
+from deployments.courier_completion import Completion
 from deployments.courier_drainers import DrainerStarts
 from deployments.courier_outbox import OutboxThreads
 from deployments.prefect_schedule import mirror_schedules
@@ -72,6 +73,7 @@ class Courier:
         self._partitions_at = 0.0
         self._answers_at = 0.0
         self._lost_at = 0.0
+        self._completion = Completion(self._database)
         self._drainers = DrainerStarts(settings, self._database)
         self._outbox = OutboxThreads(settings, self._name)
 
@@ -91,6 +93,7 @@ class Courier:
             self._retry_deferred,
             self._adopt_orphans,
             self._close,
+            self._completion.complete_campaigns,
             self._write_results,
             self._make_partitions,
             self._remove_old_answers,
