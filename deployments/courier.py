@@ -33,6 +33,7 @@ from models.store.idempotency_keys import remove_old_answers
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
 from models.tables import Campaign, Run
+from tasks.reports.apply import apply_due
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import close_run
 from tasks.runs.results import store_results
@@ -50,6 +51,7 @@ _PREFECT_SECONDS = 10.0  # a campaign scheduled in Prefect is Prefect's to start
 _MIRROR_SECONDS = 3.0
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
+_REPORTS_SECONDS = 0.5  # of a tick; what is left is applied at the next
 _ANSWERS_SECONDS = 60.0  # an answer that is kept a minute too long is not found any more, and harms nobody
 _ANSWERS_MAX = 1000  # one may hold the ids of 10,000 messages
 
@@ -78,6 +80,7 @@ class Courier:
             self._adopt_orphans,
             self._close,
             self._write_results,
+            self._apply_reports,
             self._make_partitions,
             self._remove_old_answers,
         ]
@@ -185,6 +188,9 @@ class Courier:
         closed = close_run(self._database, run_id)
         if closed is not None:
             log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
+
+    def _apply_reports(self) -> None:
+        apply_due(self._database, seconds=_REPORTS_SECONDS)
 
     def _make_partitions(self) -> None:
         if time.monotonic() < self._partitions_at:
