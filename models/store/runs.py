@@ -30,6 +30,7 @@ class Totals:
     clicked: int = 0
     bounced: int = 0
     complained: int = 0
+    unsubscribed: int = 0
     dropped: Mapping[str, int] = field(default_factory=dict)  # by reason, before there were recipients
 
     @property
@@ -148,6 +149,7 @@ def campaign_totals(session: Session, organization_id: UUID, run_ids: Sequence[U
             clicked=row.Run.total_clicked,
             bounced=row.Run.total_bounced,
             complained=row.Run.total_complained,
+            unsubscribed=row.Run.total_unsubscribed,
             dropped={
                 step["reason"]: step["dropped"] for step in (row.Run.funnel or {}).get("steps", []) if step["dropped"]
             },

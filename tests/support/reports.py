@@ -100,9 +100,4 @@ def left_behind(database: Database, organization_id: UUID) -> dict[str, Any]:
         }
         runs = session.execute(select(Run.id).where(Run.organization_id == organization_id)).scalars().all()
         found["totals"] = list(campaign_totals(session, organization_id, runs).values())
-        found["unsubscribed"] = (
-            session.execute(select(Run.total_unsubscribed).where(Run.organization_id == organization_id))
-            .scalars()
-            .all()
-        )
     return found
