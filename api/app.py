@@ -7,6 +7,7 @@ from api import health, metrics
 from api.blueprint import Blueprint, IdConverter
 from api.blueprints import (
     account,
+    analytics,
     campaigns,
     contact_imports,
     contact_lists,
@@ -44,6 +45,7 @@ BLUEPRINTS: list[Blueprint] = [
     suppressions.blueprint,
     account.blueprint,
     sender_ids.blueprint,
+    analytics.blueprint,
 ]
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ from werkzeug.test import encode_multipart
 
 from api.blueprints import contact_imports
 from models.rules.ids import new_id
+from models.store.contents import store_content
 from models.store.organizations import add_verified_domain, top_up
+from models.store.outgoing import NewMessage, write_single
 from models.store.sender_ids import add_verified_sender_id
 from tasks.runs.importing import run_import
 
 EXAMPLES = json.loads((Path(__file__).parents[2] / "docs" / "api" / "endpoints.json").read_text())
 GROUPS = {"Email templates", "Email campaigns", "Contacts", "Contact lists"}
-GROUPS |= {"Email domains", "Suppressions", "Account", "Sender IDs", "SMS campaigns"}
+GROUPS |= {"Email domains", "Suppressions", "Account", "Sender IDs", "SMS campaigns", "Analytics"}
 SERVED = [example for example in EXAMPLES if example["group"] in GROUPS]
 STATUS_BEFORE = {"pause": "sending", "resume": "paused", "cancel": "sending"}
 ONLY_EMAIL = {"subject", "from_email", "from_name", "total_opened", "total_clicked", "total_bounced"}
@@ -82,6 +85,10 @@ def world(acme, engine, monkeypatch, settings) -> dict[str, str]:
     body = {"name": "C", "subject": "S", "html_content": "<p>x</p>", "target_list_ids": [made["list"]]}
     made["campaign"] = acme.created("/campaigns", body)["id"]
     body = {"name": "C", "message_content": "Hi", "target_list_ids": [made["list"]]}
+    with engine.transaction(None) as session:
+        content = store_content(session, acme.organization_id, b"x" * 32, {"channel": "email", "subject": "S"})
+        email = write_single(session, acme.organization_id, "email", NewMessage("r@example.com", content, Decimal(0)))
+    made["email"] = str(email)
     return {**made, "sms": acme.created("/sms/campaigns", body)["id"]}
 
 
@@ -94,6 +101,7 @@ def _path(example: dict[str, Any], world: dict[str, str]) -> str:
         "Contacts": "contact",
         "Contact lists": "list",
         "Sender IDs": "sender",
+        "Analytics": "email" if "/emails/" in example["path"] else "campaign",
     }
     path = example["path"].removeprefix("/api/v1").replace("{contact_id}", world["contact"])
     path = path.replace("{email}", "s@example.com").replace("{id}", world[owner.get(example["group"], "contact")])
@@ -175,7 +183,7 @@ def test_every_documented_endpoint_of_these_groups_is_there(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
     }
-    names = ("template_id", "campaign_id", "list_id", "domain_id", "sender_id_id")
+    names = ("email_id", "template_id", "campaign_id", "list_id", "domain_id", "sender_id_id")
     general = {(method, _general(rule, names)) for method, rule in served}
     missing = {(example["method"], example["path"]) for example in SERVED} - general
     assert not missing
