@@ -13,6 +13,7 @@ from api.blueprints import (
     contacts,
     email_domains,
     sender_ids,
+    sms,
     suppressions,
     templates,
 )
@@ -41,6 +42,7 @@ BLUEPRINTS: list[Blueprint] = [
     suppressions.blueprint,
     account.blueprint,
     sender_ids.blueprint,
+    sms.blueprint,
 ]
 
 

@@ -16,6 +16,8 @@ from uuid import UUID
 import httpx2
 from pydantic import BaseModel
 
+from models.rules.lifecycle import RunKind
+from models.session import Database
 from models.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -91,3 +93,11 @@ def _deployment_id(client: httpx2.Client, key: tuple[str, str]) -> str:
         with _ids_lock:
             _ids[key] = known
     return known
+
+
+def wake_courier(database: Database) -> None:
+    """Tell the courier that there is something in the outbox."""
+
+
+def start_draining(settings: Settings, kind: RunKind) -> None:
+    """See that a draining flow of the kind runs."""
