@@ -108,9 +108,15 @@ def give_credits(engine: Database) -> Callable[[Client, str], None]:
 
 
 @pytest.fixture
-def texting(acme: Client, engine: Database, give_credits: Callable[[Client, str], None]) -> Client:
-    """Acme with 100 credits, and EXOCLASS as its verified and default sender of SMS."""
-    give_credits(acme, "100")
+def sending(acme: Client, engine: Database) -> Client:
+    """Acme with EXOCLASS as its verified and default sender of SMS, and no credits."""
     with engine.transaction(None) as session:
         add_verified_sender_id(session, acme.organization_id, "EXOCLASS")
     return acme
+
+
+@pytest.fixture
+def texting(sending: Client, give_credits: Callable[[Client, str], None]) -> Client:
+    """The same with 100 credits."""
+    give_credits(sending, "100")
+    return sending

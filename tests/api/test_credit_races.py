@@ -21,13 +21,13 @@ Answer = tuple[int, Decimal]  # its status, and what it was charged
 
 def single(client: Any, number: int) -> Answer:
     """One SMS."""
-    answer = client.post("/sms/send", {"recipient": f"+3706{number:07d}", "message": f"Code {number}"})
+    answer = client.post("/sms/send", {"recipient": f"+37061{number:06d}", "message": f"Code {number}"})
     return _answer(answer, "cost")
 
 
 def bulk(client: Any, number: int) -> Answer:
     """An SMS to three, all at once or none."""
-    recipients = [f"+3706{number:06d}{last}" for last in range(3)]
+    recipients = [f"+3706{last + 2}{number:06d}" for last in range(3)]
     return _answer(client.post("/sms/send-bulk", {"recipients": recipients, "message": "News"}), "total_cost")
 
 
@@ -41,7 +41,7 @@ def _race(client: Any, kinds: list[Callable[[Any, int], Answer]]) -> list[Answer
 
     def run(share: int) -> list[Answer]:
         barrier.wait()
-        return [kinds[no](client, 1_000_00 + no) for no in range(share, len(kinds), THREADS)]
+        return [kinds[no](client, 100_000 + no) for no in range(share, len(kinds), THREADS)]
 
     with ThreadPoolExecutor(THREADS) as pool:
         return [answer for answers in pool.map(run, range(THREADS)) for answer in answers]
@@ -67,13 +67,17 @@ def _agree(engine: Database, client: Any, answers: list[Answer], given: Decimal)
     return balance
 
 
-def test_two_hundred_singles_spend_the_last_credit_and_no_more(texting, engine, give_credits) -> None:
-    spend = 200 * PRICE - 100  # what is missing for all of them is taken away first
-    give_credits(texting, str(70 * PRICE))
-    with engine.transaction(None) as session:
-        session.execute(text("UPDATE organizations SET balance = balance - 100"))
-        session.execute(text("UPDATE ledger_entries SET amount = amount - 100"))
-    assert spend
+def test_two_hundred_singles_spend_the_last_credit_and_no_more(sending, engine, give_credits) -> None:
+    give_credits(sending, str(70 * PRICE))
+    answers = _race(sending, [single] * 200)
+    assert _agree(engine, sending, answers, 70 * PRICE) == 0
+    assert Counter(answers) == {(202, PRICE): 70, (402, 0): 130}
 
 
-def test_singles_and_bulks_together(texting, engine) -> None: ...
+def test_singles_and_bulks_spend_what_there_is_and_leave_less_than_one_costs(sending, engine, give_credits) -> None:
+    given = 120 * PRICE + Decimal("0.0349")
+    give_credits(sending, str(given))
+    kinds = [single] * 140 + [bulk] * 60
+    Random(7).shuffle(kinds)
+    answers = _race(sending, kinds)
+    assert _agree(engine, sending, answers, given) == Decimal("0.0349")

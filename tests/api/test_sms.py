@@ -140,24 +140,22 @@ def test_a_suppressed_number_is_refused_and_nothing_is_charged(texting, globex, 
     assert _send(texting, recipient="+37061234568").status_code == 202  # it opted out of another organization
 
 
-def test_short_of_credits_nothing_is_left_behind(acme, engine, give_credits) -> None:
-    give_credits(acme, "0.0349")
-    with engine.transaction(None) as session:
-        sender_ids.add_verified_sender_id(session, acme.organization_id, "EXOCLASS")
-    answer = _send(acme)
+def test_short_of_credits_nothing_is_left_behind(sending, engine, give_credits) -> None:
+    give_credits(sending, "0.0349")
+    answer = _send(sending)
     assert (answer.status_code, answer.get_json()) == (
         402,
         {"success": False, "message": "Insufficient credits.", "data": {"required": 0.035, "available": 0.0349}},
     )
-    assert balance_and_ledger(engine, acme.organization_id) == (Decimal("0.0349"), Decimal("0.0349"))
+    assert balance_and_ledger(engine, sending.organization_id) == (Decimal("0.0349"), Decimal("0.0349"))
     with engine.transaction(None) as session:
         for table in (Message, Outbox, Content):
             assert session.execute(select(table)).all() == []
         assert session.execute(select(SenderId.message_count)).scalar_one() == 0
 
 
-def test_wrong_fields_come_before_missing_credits(acme) -> None:
-    assert _errors(_send(acme)) == {"sender_id": [NO_DEFAULT]}
+def test_wrong_fields_come_before_missing_credits(sending) -> None:
+    assert _errors(_send(sending, recipient="abc")) == {"recipient": [NOT_A_NUMBER]}
 
 
 def test_the_same_request_under_a_key_is_sent_once(texting, engine) -> None:
