@@ -157,6 +157,9 @@ class Database:
             own = f"SET LOCAL app.organization = '{organization or ''}'"
             driver(session).execute(f"BEGIN; {own}".encode(), prepare=False)
             yield session
+            if _UNLOCKS in session.info:
+                session.flush()
+                driver(session).execute(_COMMIT_AND_FLUSH, prepare=False)
 
     def connect(self) -> psycopg.Connection:
         """A connection of its own, outside the pool, in autocommit: for leases and for LISTEN."""
@@ -178,6 +181,20 @@ def driver(session: Session) -> psycopg.Connection:
     connection = session.connection().connection.driver_connection
     assert isinstance(connection, psycopg.Connection)
     return connection
+
+
+_UNLOCKS = "exosend.unlocks_before_flush"
+# The last one is a transaction of its own, which writes something: when it is on disk, so is all that came before it.
+_COMMIT_AND_FLUSH = b"SET LOCAL synchronous_commit = off; COMMIT; SELECT pg_logical_emit_message(true, 'exosend', '')"
+
+
+def unlock_before_flush(session: Session) -> None:
+    """Let others have the row locks of this transaction when it commits, before the commit is on disk.
+
+    `transaction` still ends only when it is. What others commit in between comes later in the log, and so is lost
+    with it if the server crashes: nobody ever builds on what is lost.
+    """
+    session.info[_UNLOCKS] = True
 
 
 def make_secret_key(path: Path) -> bool:

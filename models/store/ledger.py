@@ -37,6 +37,11 @@ def read_balance(session: Session, organization_id: UUID) -> Balance:
     return Balance(row.balance, row.currency, row.name)
 
 
+def entry_id(organization_id: UUID, key: str) -> UUID:
+    """The id of the entry for what `key` names, unique in the organization: the same thing is booked once."""
+    return uuid5(_NAMESPACE, f"{organization_id}:{key}")
+
+
 def post(
     session: Session,
     organization_id: UUID,
@@ -55,7 +60,7 @@ def post(
     fall below zero; nothing is written then.
     """
     entry = {
-        "id": uuid5(_NAMESPACE, f"{organization_id}:{key}"),
+        "id": entry_id(organization_id, key),
         "organization": organization_id,
         "kind": kind,
         "amount": amount,

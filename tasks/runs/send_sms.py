@@ -3,7 +3,8 @@
 Their texts are literal: braces are no merge tags.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID
@@ -23,18 +24,17 @@ from models.store.ledger import read_balance
 from models.store.messages import suppressed_among
 from models.store.outgoing import NewMessage
 from models.store.prices import sms_prices
-from models.store.sender_ids import count_messages, sender_to_use
-from models.tables import SenderId
+from models.store.sender_ids import no_sender
+from models.store.sms import read_sms_terms
 from tasks.audience.phones import parse_phones
 from tasks.content.sms import FrozenSms
-from tasks.runs.accept_messages import Accepted, accept_run, accept_single
+from tasks.runs.accept_messages import Accepted, accept_paid_single, accept_run
 
 _NOT_A_NUMBER = "The recipient field must be a valid phone number in international format, such as +37061234567."
 _NO_PRICE = "The recipient field must be a phone number of a country that messages can be sent to."
 _SUPPRESSED = "The recipient is suppressed: no messages may be sent to it."
 _NONE_VALID = "The recipients field must have a valid phone number of a country that messages can be sent to."
 _ALL_SUPPRESSED = "The recipients are all suppressed: no messages may be sent to them."
-_SENDER_GONE = "The selected sender_id is not a verified sender ID of the organization."
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,11 @@ class SmsRequest:
     message: str | None
     sender_id: str | None
     wrong: Mapping[str, Sequence[str]]
+
+    @property
+    def sender_name(self) -> str | None:
+        """The sender ID as it is stored, if it is one."""
+        return self.sender_id and (parse_sender_id(self.sender_id) or self.sender_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,32 +75,43 @@ class BulkSms:
 
 @dataclass(slots=True)
 class _Checks:
-    """What was found about a request, and what is wrong with it so far, by field."""
+    """What is wrong with a request so far, by field; and of its text, when it is right, the segments."""
 
     wrong: dict[str, list[str]]
     segments: int = 0
-    sender: SenderId | None = None
 
     def refuse(self, field: str, message: str) -> None:
         self.wrong.setdefault(field, []).append(message)
 
+    def end(self) -> None:
+        """Raises InvalidInput when anything is wrong."""
+        if self.wrong:
+            raise InvalidInput(self.wrong)
+
 
 def send_single_sms(session: Session, organization_id: UUID, recipient: str | None, request: SmsRequest) -> SingleSms:
     """Send one SMS. Raises InvalidInput with every wrong field, and InsufficientCredits."""
-    checks = _check(session, organization_id, request)
+    checks = _check(request)
     number = None if recipient is None else parse_phone(recipient)
-    prices = {} if number is None else sms_prices(session, organization_id, [number])
-    if number is not None and number not in prices:
-        checks.refuse("recipient", _NO_PRICE)
-    elif number is not None and suppressed_among(session, organization_id, "sms", [number]):
-        checks.refuse("recipient", _SUPPRESSED)
-    elif number is None and recipient is not None:
+    terms = read_sms_terms(session, organization_id, request.sender_name, number)
+    if terms.sender is None and "sender_id" not in checks.wrong:
+        checks.wrong |= no_sender(request.sender_id).errors
+    if number is None and recipient is not None:
         checks.refuse("recipient", _NOT_A_NUMBER)
-    content_id = _store(session, organization_id, request, checks, messages=1)
+    elif number is not None and terms.price is None:
+        checks.refuse("recipient", _NO_PRICE)
+    elif terms.is_suppressed:
+        checks.refuse("recipient", _SUPPRESSED)
+    checks.end()
     assert number is not None
-    message = NewMessage(number, content_id, sms_cost(checks.segments, prices[number]), segments=checks.segments)
-    id_ = accept_single(session, organization_id, "sms", message)
-    return SingleSms(id_, message.cost, checks.segments, read_balance(session, organization_id).balance)
+    assert terms.price is not None
+    assert terms.sender_id is not None
+    content_id = _store(session, organization_id, request, terms.sender_id)
+    cost = sms_cost(checks.segments, terms.price)
+    message = NewMessage(number, content_id, cost, segments=checks.segments)
+    with _sender_is_there(request):
+        single = accept_paid_single(session, organization_id, "sms", message, sender=terms.sender)
+    return SingleSms(single.message_id, cost, checks.segments, single.balance)
 
 
 def send_bulk_sms(
@@ -106,35 +122,39 @@ def send_bulk_sms(
     settings: Settings,
 ) -> BulkSms:
     """Send the same SMS once to each number. Raises InvalidInput with every wrong field, and InsufficientCredits."""
-    checks = _check(session, organization_id, request)
-    parsed = _parsed(recipients or [])
+    checks = _check(request)
+    terms = read_sms_terms(session, organization_id, request.sender_name, None)
+    if terms.sender is None and "sender_id" not in checks.wrong:
+        checks.wrong |= no_sender(request.sender_id).errors
+    given = recipients or []
+    parsed = _parsed(given)
     prices = sms_prices(session, organization_id, dict.fromkeys(parsed.values()))
-    invalid = [text for text in recipients or [] if parsed.get(text) not in prices]
-    numbers = dict.fromkeys(parsed[text] for text in recipients or [] if parsed.get(text) in prices)
-    suppressed = suppressed_among(session, organization_id, "sms", list(numbers))
+    numbers = list(dict.fromkeys(parsed[text] for text in given if parsed.get(text) in prices))
+    suppressed = suppressed_among(session, organization_id, "sms", numbers)
     receiving = [number for number in numbers if number not in suppressed]
     if recipients is not None and not receiving:
         checks.refuse("recipients", _ALL_SUPPRESSED if numbers else _NONE_VALID)
-    content_id = _store(session, organization_id, request, checks, messages=len(receiving))
+    checks.end()
+    assert terms.sender_id is not None
+    content_id = _store(session, organization_id, request, terms.sender_id)
     costs = {price: sms_cost(checks.segments, price) for price in set(prices.values())}
     messages = [NewMessage(number, content_id, costs[prices[number]], segments=checks.segments) for number in receiving]
-    run = accept_run(session, organization_id, RunKind.BULK, messages, settings)
-    balance = read_balance(session, organization_id).balance
-    return BulkSms(run, balance, invalid, [number for number in numbers if number in suppressed])
+    with _sender_is_there(request):
+        run = accept_run(session, organization_id, RunKind.BULK, messages, settings, sender=terms.sender)
+    return BulkSms(
+        run,
+        read_balance(session, organization_id).balance,
+        [text for text in given if parsed.get(text) not in prices],
+        [number for number in numbers if number in suppressed],
+    )
 
 
-def _check(session: Session, organization_id: UUID, request: SmsRequest) -> _Checks:
-    """Everything about a request but whom it goes to."""
+def _check(request: SmsRequest) -> _Checks:
+    """What can be said of a request without looking anything up."""
     checks = _Checks({field: list(messages) for field, messages in request.wrong.items()})
     if request.message is not None:
         try:
             checks.segments = checked_segments(request.message, "message")
-        except InvalidInput as error:
-            checks.wrong |= error.errors
-    if "sender_id" not in checks.wrong:
-        name = request.sender_id and (parse_sender_id(request.sender_id) or request.sender_id)
-        try:
-            checks.sender = sender_to_use(session, organization_id, name)
         except InvalidInput as error:
             checks.wrong |= error.errors
     return checks
@@ -146,16 +166,17 @@ def _parsed(texts: Sequence[str]) -> dict[str, str]:
     return dict(zip(found["text"], found["phone"], strict=True))
 
 
-def _store(session: Session, organization_id: UUID, request: SmsRequest, checks: _Checks, *, messages: int) -> UUID:
-    """Store the content, and count the messages of its sender; the content's id. Raises InvalidInput."""
-    if checks.wrong:
-        raise InvalidInput(checks.wrong)
+def _store(session: Session, organization_id: UUID, request: SmsRequest, sender_id: str) -> UUID:
     assert request.message is not None
-    assert checks.sender is not None
-    try:
-        count_messages(session, organization_id, checks.sender.id, messages)
-    except NotFound:  # deleted since it was looked for
-        raise InvalidInput({"sender_id": [_SENDER_GONE]}) from None
-    content = FrozenSms(request.message, checks.sender.sender_id)
+    content = FrozenSms(request.message, sender_id)
     values = {"channel": "sms", "text": content.text, "sender_id": content.sender_id}
     return store_content(session, organization_id, content.hash, values)
+
+
+@contextmanager
+def _sender_is_there(request: SmsRequest) -> Iterator[None]:
+    """The sender may be deleted between the look at it and the count of its messages."""
+    try:
+        yield
+    except NotFound:
+        raise no_sender(request.sender_id) from None
