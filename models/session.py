@@ -10,10 +10,11 @@ import hashlib
 import hmac
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import Any, LiteralString
 from uuid import UUID
 
 import psycopg
@@ -152,14 +153,8 @@ class Database:
         """`transaction`, on a connection that is at hand: another one would cost a question whether it still lives."""
         connection.commit()  # SQLAlchemy's own book-keeping: in autocommit nothing is sent
         with Session(connection, expire_on_commit=False) as session, session.begin():
-            # One way to the server instead of two: as much time as reading a row by its key. The driver knows from the
-            # server that a transaction is open, and ends it when SQLAlchemy says so.
-            own = f"SET LOCAL app.organization = '{organization or ''}'"
-            driver(session).execute(f"BEGIN; {own}".encode(), prepare=False)
+            _begin(session, organization)
             yield session
-            if _UNLOCKS in session.info:
-                session.flush()
-                driver(session).execute(_COMMIT_AND_FLUSH, prepare=False)
 
     def connect(self) -> psycopg.Connection:
         """A connection of its own, outside the pool, in autocommit: for leases and for LISTEN."""
@@ -183,18 +178,41 @@ def driver(session: Session) -> psycopg.Connection:
     return connection
 
 
-_UNLOCKS = "exosend.unlocks_before_flush"
-# The last one is a transaction of its own, which writes something: when it is on disk, so is all that came before it.
-_COMMIT_AND_FLUSH = b"SET LOCAL synchronous_commit = off; COMMIT; SELECT pg_logical_emit_message(true, 'exosend', '')"
+def _begin(session: Session, organization: UUID | None) -> None:
+    # One way to the server instead of two: as much time as reading a row by its key. The driver knows from the server
+    # that a transaction is open, and ends it when SQLAlchemy says so.
+    own = f"SET LOCAL app.organization = '{organization or ''}'"
+    driver(session).execute(f"BEGIN; {own}".encode(), prepare=False)
 
 
-def unlock_before_flush(session: Session) -> None:
-    """Let others have the row locks of this transaction when it commits, before the commit is on disk.
+def begin_again(session: Session, organization: UUID) -> None:
+    """Undo what the transaction did, also where a statement failed, and begin another one in its place."""
+    driver(session).rollback()
+    _begin(session, organization)
 
-    `transaction` still ends only when it is. What others commit in between comes later in the log, and so is lost
-    with it if the server crashes: nobody ever builds on what is lost.
+
+def execute_and_commit(session: Session, statement: LiteralString, values: Mapping[str, object]) -> tuple[Any, ...]:
+    """Run the last statement of a transaction and commit, in one way to the server; the statement's first row.
+
+    For a statement that takes a row which all requests of an organization take: while such a transaction waited for
+    Python to say COMMIT, and for the disk, the others waited for it. The row locks are given back before the commit
+    is on disk, but the call ends only when it is. What others commit in between comes later in the log, and so is
+    lost with it if the server crashes: nobody builds on what is lost.
+
+    Nothing can follow in the session: row-level security shows it no rows any more. When the statement fails its error
+    is raised, and nothing is committed.
     """
-    session.info[_UNLOCKS] = True
+    session.flush()
+    connection = driver(session)
+    with connection.pipeline():
+        cursor = connection.execute(statement, values)
+        connection.execute("SET LOCAL synchronous_commit = off")
+        connection.execute("COMMIT")
+        # A transaction of its own, which writes something: when it is on disk, so is all that came before it.
+        connection.execute("SELECT pg_logical_emit_message(true, 'exosend', '')")
+    row = cursor.fetchone()
+    assert row is not None
+    return row
 
 
 def make_secret_key(path: Path) -> bool:

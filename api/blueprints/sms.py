@@ -5,6 +5,7 @@ from uuid import UUID
 
 from api.arguments import Arguments
 from api.blueprint import Blueprint
+from api.idempotency import keeps_answer
 from api.schemas.envelopes import answer_of, done, found
 from api.schemas.sms import NewBulkSms, NewSms, QueuedBulkSmsSchema, QueuedSmsSchema, SmsStatusSchema
 from api.scope import own, resources, scope
@@ -26,7 +27,8 @@ def send_sms(arguments: Arguments) -> dict[str, Any]:
     """
     values, wrong = arguments.partly()
     request = SmsRequest(values.get("message"), values.get("sender_id"), wrong)
-    sms = send_single_sms(*own(), values.get("recipient"), request)
+    # An answer that is to be kept goes into the same transaction, after this.
+    sms = send_single_sms(*own(), values.get("recipient"), request, commit=not keeps_answer())
     database = resources().database
     scope().after_commit(lambda: wake_courier(database))
     answer = {

@@ -89,8 +89,11 @@ class _Checks:
             raise InvalidInput(self.wrong)
 
 
-def send_single_sms(session: Session, organization_id: UUID, recipient: str | None, request: SmsRequest) -> SingleSms:
-    """Send one SMS. Raises InvalidInput with every wrong field, and InsufficientCredits."""
+def send_single_sms(
+    session: Session, organization_id: UUID, recipient: str | None, request: SmsRequest, *, commit: bool = False
+) -> SingleSms:
+    """Send one SMS; with `commit` the transaction ends with it. Raises InvalidInput with every wrong field, and
+    InsufficientCredits."""
     checks = _check(request)
     number = None if recipient is None else parse_phone(recipient)
     terms = read_sms_terms(session, organization_id, request.sender_name, number)
@@ -110,7 +113,7 @@ def send_single_sms(session: Session, organization_id: UUID, recipient: str | No
     cost = sms_cost(checks.segments, terms.price)
     message = NewMessage(number, content_id, cost, segments=checks.segments)
     with _sender_is_there(request):
-        single = accept_paid_single(session, organization_id, "sms", message, sender=terms.sender)
+        single = accept_paid_single(session, organization_id, "sms", message, sender=terms.sender, commit=commit)
     return SingleSms(single.message_id, cost, checks.segments, single.balance)
 
 
