@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from models.errors import NotFound
-from models.rules.ids import made_on
+from models.rules.ids import made_on, new_id
 from models.rules.lifecycle import MessageState, shown_error, sms_status
 from models.rules.pricing import sms_price
 from models.session import driver
@@ -55,6 +55,25 @@ def read_sms(session: Session, organization_id: UUID, message_id: UUID) -> SmsMe
         None if code is None else message,
         code,
     )
+
+
+_STORE = """
+INSERT INTO contents (id, organization_id, hash, channel, text, sender_id) VALUES (%s, %s, %s, 'sms', %s, %s)
+ON CONFLICT (organization_id, hash) DO NOTHING RETURNING id
+"""
+_STORED = "SELECT id FROM contents WHERE organization_id = %s AND hash = %s"
+
+
+def store_sms_content(session: Session, organization_id: UUID, hash_: bytes, text: str, sender_id: str) -> UUID:
+    """`models.store.contents.store_content` of an SMS: every code has a content of its own, so it is in each request's
+    way."""
+    values = [new_id(), organization_id, hash_, text, sender_id]
+    row = driver(session).execute(_STORE, values).fetchone()
+    if row is None:
+        row = driver(session).execute(_STORED, [organization_id, hash_]).fetchone()
+    assert row is not None
+    content_id: UUID = row[0]
+    return content_id
 
 
 @dataclass(frozen=True, slots=True)

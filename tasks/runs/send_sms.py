@@ -19,13 +19,12 @@ from models.rules.pricing import sms_cost
 from models.rules.sender_id import parse_sender_id
 from models.rules.sms import checked_segments
 from models.settings import Settings
-from models.store.contents import store_content
 from models.store.ledger import read_balance
 from models.store.messages import suppressed_among
 from models.store.outgoing import NewMessage
 from models.store.prices import sms_prices
 from models.store.sender_ids import no_sender
-from models.store.sms import read_sms_terms
+from models.store.sms import read_sms_terms, store_sms_content
 from tasks.audience.phones import parse_phones
 from tasks.content.sms import FrozenSms
 from tasks.runs.accept_messages import Accepted, accept_paid_single, accept_run
@@ -172,8 +171,7 @@ def _parsed(texts: Sequence[str]) -> dict[str, str]:
 def _store(session: Session, organization_id: UUID, request: SmsRequest, sender_id: str) -> UUID:
     assert request.message is not None
     content = FrozenSms(request.message, sender_id)
-    values = {"channel": "sms", "text": content.text, "sender_id": content.sender_id}
-    return store_content(session, organization_id, content.hash, values)
+    return store_sms_content(session, organization_id, content.hash, content.text, content.sender_id)
 
 
 @contextmanager
