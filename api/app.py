@@ -14,6 +14,7 @@ from api.blueprints import (
     contacts,
     email_domains,
     sender_ids,
+    sms,
     sms_campaigns,
     suppressions,
     templates,
@@ -46,6 +47,7 @@ BLUEPRINTS: list[Blueprint] = [
     account.blueprint,
     sender_ids.blueprint,
     analytics.blueprint,
+    sms.blueprint,
 ]
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.sql import func
 
 from models.errors import NotFound
+from models.session import driver
 from models.tables import ApiToken
 
 
@@ -42,11 +43,11 @@ def admit(connection: Connection, token_id: UUID, secret_hash: bytes) -> Admissi
     not wait until that is done. One statement, since every request pays for it; a count that a crash of Postgres
     takes away harms nobody, so its commit does not wait for the disk.
     """
-    row = connection.execute(_ADMIT, {"id": token_id, "hash": secret_hash}).one_or_none()
+    row = driver(connection).execute(_ADMIT, [token_id, secret_hash]).fetchone()
     if row is None:
         return None
-    caller = Caller(row.organization_id, row.user_id, token_id, tuple(row.abilities), row.rate_limit)
-    return Admission(caller, row.remaining, row.retry_after)
+    organization_id, user_id, abilities, rate_limit, remaining, retry_after, _ = row
+    return Admission(Caller(organization_id, user_id, token_id, tuple(abilities), rate_limit), remaining, retry_after)
 
 
 def identify(connection: Connection, token_id: UUID, secret_hash: bytes) -> Caller | None:
@@ -59,11 +60,11 @@ def identify(connection: Connection, token_id: UUID, secret_hash: bytes) -> Call
 
 _IDENTIFY = text("SELECT organization_id, user_id, abilities, rate_limit FROM authenticate_token(:id, :hash)")
 
-_ADMIT = text("""
+_ADMIT = """
     SELECT organization_id, user_id, abilities, rate_limit, remaining, retry_after,
            set_config('synchronous_commit', 'off', true)
-    FROM admit_request(:id, :hash)
-""")
+    FROM admit_request(%s, %s)
+"""
 
 
 def revoke_token(session: Session, organization_id: UUID, token_id: UUID) -> None:
