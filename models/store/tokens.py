@@ -1,14 +1,15 @@
 """From a token to who is calling, and whether the request may go on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, and_, select, text, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import func
 
 from models.errors import NotFound
-from models.tables import ApiToken
+from models.tables import ApiToken, Organization, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,45 @@ _ADMIT = text("""
            set_config('synchronous_commit', 'off', true)
     FROM admit_request(:id, :hash)
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class ListedToken:
+    """A token, whose it is and of which organization. `is_good`: calls with it are answered."""
+
+    token: ApiToken
+    organization: str
+    user: str | None
+    is_good: bool
+
+
+def list_tokens(
+    session: Session, organization_id: UUID | None, *, user_id: UUID | None = None
+) -> Sequence[ListedToken]:
+    """Tokens, newest first, at most 1,000; of one user if given. Without an organization, those of all."""
+    is_good = and_(ApiToken.revoked_at.is_(None), func.coalesce(ApiToken.expires_at > func.now(), True))
+    chosen = (
+        select(ApiToken, Organization.name, User.name, is_good)
+        .join(Organization, Organization.id == ApiToken.organization_id)
+        .outerjoin(User, User.id == ApiToken.user_id)
+    )
+    if organization_id is not None:
+        chosen = chosen.where(ApiToken.organization_id == organization_id)
+    if user_id is not None:
+        chosen = chosen.where(ApiToken.user_id == user_id)
+    rows = session.execute(chosen.order_by(ApiToken.created_at.desc(), ApiToken.id.desc()).limit(1000))
+    return [ListedToken(*row) for row in rows]
+
+
+def read_token(session: Session, organization_id: UUID | None, token_id: UUID) -> ApiToken:
+    """The token, of the organization if one is given. Raises NotFound."""
+    chosen = select(ApiToken).where(ApiToken.id == token_id)
+    if organization_id is not None:
+        chosen = chosen.where(ApiToken.organization_id == organization_id)
+    token = session.execute(chosen).scalar_one_or_none()
+    if token is None:
+        raise NotFound
+    return token
 
 
 def revoke_token(session: Session, organization_id: UUID, token_id: UUID) -> None:
