@@ -73,7 +73,7 @@ def read_session(connection: Connection, id_: str) -> SignedIn | None:
     return SignedIn(row.user_id, row.organization_id, row.name, row.email, role, row.must_change_password)
 
 
-def close_session(connection: Connection, id_: str) -> None:
+def close_session(connection: Connection | Session, id_: str) -> None:
     """Log out. Harmless when it is no session."""
     connection.execute(text("SELECT close_admin_session(:hash)"), {"hash": hash_secret(id_)})
 
