@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response
 from api.admin.door import visit
 from api.admin.schemas import PasswordChange, form_values
 from api.admin.section import Done, Section
-from models.errors import InvalidInput
+from models.errors import InvalidInput, NotFound
 from models.passwords import verify_password
 from models.rules.roles import Right
 from models.store.admin_sessions import open_session
@@ -24,6 +24,12 @@ def show_home() -> Response:
     if who.organization_id is None:
         return redirect(url_for("admin.organizations.show_organizations"), 303)
     return redirect(url_for("admin.organizations.show_organization", organization_id=who.organization_id), 303)
+
+
+@home.page("/<path:_rest>", Right.USE_PANEL)
+def show_nothing(_rest: str) -> str:
+    """Any other path: a page that says so, and not the API's answer."""
+    raise NotFound
 
 
 @section.page("/profile", Right.USE_PANEL, is_open_to_new_users=True)
