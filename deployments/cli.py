@@ -29,7 +29,7 @@ org.command("deployments.commands.org:create", name="create", help="Create an or
 app.command(org)
 
 user = App(name="user", help="Who may log in to the admin panel.")
-user.command("deployments.commands.user:create", name="create", help="Create a user, of the platform or of an organization.")
+user.command("deployments.commands.user:create", name="create", help="Create a user of the admin panel.")
 user.command("deployments.commands.user:show", name="list", help="List all users.")
 user.command("deployments.commands.user:password", name="password", help="Give a user another password.")
 app.command(user)

@@ -44,7 +44,7 @@ def test_a_token_is_made_used_and_revoked(app, engine, acme, browser, address) -
     _log_in(browser, address, "olga@example.com")
     assert browser.path() == f"/admin/organizations/{acme.organization_id}"
     assert browser.evaluate("document.cookie") == "", "scripts see none of the cookies"
-    browser.click(".me a")
+    browser.click('nav a[href="/admin/profile"]')
     browser.fill("#token-name", "Shop <i>1</i>")
     browser.click("section form button")
     assert "The token “Shop <i>1</i>” was created." in browser.text()

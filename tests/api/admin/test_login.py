@@ -50,7 +50,13 @@ def test_log_in_and_log_out(stranger) -> None:
 
 
 def test_after_log_in_one_goes_to_pages_of_the_panel_only(stranger) -> None:
-    for wanted in ("https://evil.example.com/admin/", "//evil.example.com/admin/", "/admin/\\evil", "/api/v1/balance", ""):
+    for wanted in (
+        "https://evil.example.com/admin/",
+        "//evil.example.com/admin/",
+        "/admin/\\evil",
+        "/api/v1/balance",
+        "",
+    ):
         answer = stranger.log_in(next=wanted)
         assert answer.location == "/admin/", wanted
 

@@ -57,7 +57,7 @@ def test_a_double_click_decides_once(rita, asked) -> None:
     form = rita.form(_PATH, f"{_PATH}/{asked}/approve")
     answers = [rita.send(f"{_PATH}/{asked}/approve", form) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [303, 303]
-    assert rita.get("/admin/audit-log?action=sender_id.approved").text.count("<td data-label=\"Action\">") == 1
+    assert rita.get("/admin/audit-log?action=sender_id.approved").text.count('<td data-label="Action">') == 1
 
 
 def test_one_that_is_not_there_is_not_found(rita, asked) -> None:

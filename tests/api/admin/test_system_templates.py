@@ -53,7 +53,13 @@ def test_another_content_is_another_version_and_nothing_else_is(rita, path, engi
 
 def test_mjml_is_compiled_anew_when_it_changes(rita) -> None:
     mjml = "<mjml><mj-body><mj-section><mj-column><mj-text>{}</mj-text></mj-column></mj-section></mj-body></mjml>"
-    values = {"name": "M", "slug": "", "subject_template": "S", "category": "custom", "mjml_content": mjml.format("One")}
+    values = {
+        "name": "M",
+        "slug": "",
+        "subject_template": "S",
+        "category": "custom",
+        "mjml_content": mjml.format("One"),
+    }
     path = rita.submit(_NEW, _NEW, **values).location.partition("?")[0]
     assert notice(rita.done(path, path)) == "M was saved as version 1."
     page = rita.done(path, path, mjml_content=mjml.format("Two"))
