@@ -8,6 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from threading import Lock
 from typing import Any
@@ -32,6 +33,7 @@ _WAKE_SECONDS = 0.02
 # A draining flow takes 4–12 s to start and then takes whatever is there.
 _DRAINING_SECONDS = 1.0
 _DRAINING_SLOT_SECONDS = 5
+_BEGINNING_SECONDS = 20.0  # a flow that runs for less may not have given its first sign of life
 _NOT_RUNNING = ("SCHEDULED", "PENDING")  # Prefect's states of a flow run that was asked for
 
 _ids: dict[tuple[str, str], str] = {}
@@ -157,17 +159,19 @@ def start_drainer(settings: Settings, kind: RunKind, *, but_not_beside: Sequence
     client = prefect_client(settings.prefect_url)
     try:
         deployment_id = _deployment_id(client, (settings.prefect_url, deployment))
-        answer = client.post(
-            "/flow_runs/count",
-            json={
-                "deployments": {"id": {"any_": [deployment_id]}},
-                "flow_runs": {"state": {"type": {"any_": list(but_not_beside)}}},
-            },
-        )
-        if int(answer.raise_for_status().json()) > 0:
+        began = (datetime.now(UTC) - timedelta(seconds=_BEGINNING_SECONDS)).isoformat()
+        if _has_one(client, deployment_id, state={"type": {"any_": list(but_not_beside)}}) or _has_one(
+            client, deployment_id, state={"type": {"any_": ["RUNNING"]}}, start_time={"after_": began}
+        ):
             return None
     except (httpx2.HTTPError, ValueError, KeyError) as error:
         logger.warning("%s was not started (%s); the courier will.", deployment, type(error).__name__)
         return None
     slot = int(time.time()) // _DRAINING_SLOT_SECONDS
     return start_flow(settings, deployment, PARAMETERS[deployment](), idempotency_key=f"{kind.value}:{slot}")
+
+
+def _has_one(client: httpx2.Client, deployment_id: str, **flow_runs: object) -> bool:
+    """Whether Prefect knows a flow run of the deployment that this filter of its finds."""
+    body = {"deployments": {"id": {"any_": [deployment_id]}}, "flow_runs": flow_runs}
+    return int(client.post("/flow_runs/count", json=body).raise_for_status().json()) > 0

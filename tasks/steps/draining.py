@@ -57,7 +57,8 @@ def drain(kind: RunKind, idle_seconds: float) -> tuple[int, int]:
     finally:
         stop.set()
         sender.join(timeout=_STOP_SECONDS)
-        _publish(kind, drained)
+        if drained.runs:
+            _publish(kind, drained)
     if failure:
         raise failure[0]
     accepted = sum(tally.accepted for tally in drained.runs.values())
