@@ -23,6 +23,7 @@ from api.idempotency import answer_once
 from api.openapi import register_resources
 from api.scope import Resources, authenticated
 from api.throttle import show_limits
+from api.valkey_counter import ValkeyCounter
 from models.session import Database, Role
 from models.settings import Settings, load_settings
 
@@ -68,7 +69,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application("api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BYTES_MAX
     app.url_map.converters["id"] = IdConverter
-    app.extensions["exosend"] = Resources(settings, Database(settings, Role.API, pool_size=settings.api_threads))
+    app.extensions["exosend"] = Resources(
+        settings,
+        Database(settings, Role.API, pool_size=settings.api_threads),
+        ValkeyCounter(settings.throttle_url) if settings.throttle_url else None,
+    )
     register_errors(app)
     metrics.count_requests(app)
     show_limits(app)

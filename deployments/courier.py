@@ -109,8 +109,9 @@ class Courier:
 
     def stop(self) -> None:
         """End the threads and children, which give back what they have, and say goodbye."""
-        self._outbox.stop()
+        self._outbox.ask_to_stop()
         self._children.end()
+        self._outbox.stop()
         try:
             with self._database.transaction(None) as session:
                 heartbeats.stop_beating(session, self._name)

@@ -43,11 +43,15 @@ class OutboxThreads:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """End: what is out is waited for and recorded."""
+    def ask_to_stop(self) -> None:
+        """Claim nothing more."""
         self._stopped.set()
         for sender in list(self._senders.values()):
             sender.stop()
+
+    def stop(self) -> None:
+        """End: what is out is waited for, for some seconds, and recorded."""
+        self.ask_to_stop()
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(timeout=_STOP_SECONDS)

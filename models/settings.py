@@ -51,6 +51,13 @@ class Settings(BaseSettings):
         None, description="Address under which clients reach the API; left out, http://host:port."
     )
 
+    throttle_url: str | None = Field(
+        None,
+        pattern="^((valkey|redis)s?|unix)://",
+        description="Valkey or Redis that counts requests: valkey://[user:password@]host[:port][/db], valkeys:// for "
+        "TLS, unix://path. Left out, and while it is away, Postgres counts.",
+    )
+
     prefect_port: int = Field(
         4200, ge=1, le=65535, description="Port of the Prefect server that `up` starts on loopback."
     )

@@ -42,7 +42,7 @@ def drain_runs(
     `drained` is filled while it goes on.
     """
     worked_at = time.monotonic()
-    while not stop() and time.monotonic() - worked_at <= idle_seconds:
+    while not stop():
         try:
             with database.transaction(None) as session:
                 found = runs_to_drain(session, kind, limit=_AT_ONCE + len(drained.broken))
@@ -56,6 +56,8 @@ def drain_runs(
             _send(database, settings, run, stop, drained)
             worked_at = time.monotonic()
         if not waiting:
+            if time.monotonic() - worked_at >= idle_seconds:
+                return
             time.sleep(_LOOK_SECONDS)
 
 

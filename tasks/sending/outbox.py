@@ -30,15 +30,18 @@ _T = TypeVar("_T")
 
 POLL_SECONDS = 0.05
 _SOON_SECONDS = 0.02  # where there was something there is more: not every commit is told of
-_WINDOW = 200
-_MOST_WINDOWS = 32
-_MOST_OUT = 1000
+# What is claimed and has no answer is what a kill leaves in doubt: windows are as large as a provider answers quickly.
+_WINDOW_MIN, _WINDOW_MAX = 10, 200
+_QUICK_SECONDS, _SLOW_SECONDS = 0.1, 0.5
+_MOST_OUT = 500
+_MOST_YOUNG, _MOST_WINDOWS = 8, 64  # one that is out for a second waits for somebody's slow server
+_YOUNG_SECONDS = 1.0
 _FRESH_SECONDS = 1.5  # at the hand-over nothing that was looked up may be older than two seconds
 _LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _THREADS = 4
 _AWAY_SECONDS = 0.25
 _EVIDENCE_SECONDS = 300.0
-_STOP_SECONDS = 8.0
+_STOP_SECONDS = 5.0
 
 
 @dataclass(eq=False, slots=True)
@@ -64,6 +67,7 @@ class OutboxSender:
         self._composers = ContentComposers(database, literal_sms=True)
         self._provider: Provider | None = None
         self._windows: dict[asyncio.Task[None], _Window] = {}
+        self._window_size = 2 * _WINDOW_MIN
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"outbox-{channel}")
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix=f"claims-{channel}")
         self._connection: psycopg.Connection | None = None
@@ -101,6 +105,7 @@ class OutboxSender:
             for task in watch:
                 task.cancel()
             self._executor.shutdown(wait=True)
+            journal.close()
             self._keeper.shutdown(wait=True)
             if self._connection is not None:
                 self._connection.close()
@@ -108,9 +113,8 @@ class OutboxSender:
     async def _round(self, journal: OutboxJournal) -> None:
         """Claim once, send it off, and wait for the next look."""
         provider = self._open()
-        out = sum(len(window.claimed) for window in self._windows.values())
-        room = min(_WINDOW, provider.capabilities.messages_per_call, _MOST_OUT - out)
-        if room <= 0 or len(self._windows) >= _MOST_WINDOWS:
+        room = min(self._room(), provider.capabilities.messages_per_call)
+        if room <= 0:
             await asyncio.wait(self._windows, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return
         self._woken.clear()
@@ -129,6 +133,22 @@ class OutboxSender:
         if len(claimed) < room:
             await self._pause(_SOON_SECONDS if claimed else POLL_SECONDS)
 
+    def _room(self) -> int:
+        """How many messages may be claimed now."""
+        now = time.monotonic()
+        young = sum(now - window.checked_at < _YOUNG_SECONDS for window in self._windows.values())
+        if young >= _MOST_YOUNG or len(self._windows) >= _MOST_WINDOWS:
+            return 0
+        return min(self._window_size, _MOST_OUT - sum(len(window.claimed) for window in self._windows.values()))
+
+    def _learn(self, window: _Window) -> None:
+        """Larger windows while they are answered quickly, smaller ones where they take long."""
+        seconds = time.monotonic() - window.checked_at
+        if seconds > _SLOW_SECONDS:
+            self._window_size = max(_WINDOW_MIN, self._window_size // 2)
+        elif seconds < _QUICK_SECONDS and len(window.claimed) >= self._window_size:
+            self._window_size = min(_WINDOW_MAX, self._window_size * 2)
+
     async def _pause(self, seconds: float) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -143,6 +163,7 @@ class OutboxSender:
 
     async def _deliver(self, journal: OutboxJournal, window: _Window) -> None:
         answers = await self._answers(window)
+        self._learn(window)
         await self._in_thread(lambda: self._record(journal, answers))
         self.sent += len(answers)
 
