@@ -14,6 +14,7 @@ from api.blueprints import (
     contacts,
     email_domains,
     sender_ids,
+    sms_campaigns,
     suppressions,
     templates,
 )
@@ -39,6 +40,7 @@ BLUEPRINTS: list[Blueprint] = [
     contact_lists.blueprint,
     templates.blueprint,
     campaigns.blueprint,
+    sms_campaigns.blueprint,
     email_domains.blueprint,
     suppressions.blueprint,
     account.blueprint,

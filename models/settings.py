@@ -95,6 +95,9 @@ class Settings(BaseSettings):
     quote_timeout_seconds: float = Field(
         20.0, gt=0, description="Longest a campaign's start may take to count its audience."
     )
+    courier_listens: bool = Field(
+        True, description="Whether the courier is woken for single messages by NOTIFY; it looks every 50 ms as well."
+    )
     import_wait_seconds: float = Field(
         25.0, ge=0, description="How long the import call waits for its result before it answers 202."
     )

@@ -1,5 +1,6 @@
 """Contents: what is the same for all recipients of a run, stored once."""
 
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -32,3 +33,8 @@ def read_content(session: Session, organization_id: UUID, content_id: UUID) -> C
     if content is None:
         raise NotFound(f"There is no content {content_id}.")
     return content
+
+
+def find_contents(session: Session, ids: Collection[UUID]) -> Sequence[Content]:
+    """Those of the contents that are there, of any organization: for the engine."""
+    return session.execute(select(Content).where(Content.id.in_(ids))).scalars().all()

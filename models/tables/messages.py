@@ -70,8 +70,15 @@ class Outbox(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         CheckConstraint("channel IN ('email', 'sms')", name="channel"),
-        Index("ix_outbox_due_at", "channel", "due_at"),
+        Index("ix_outbox_due_at", "channel", "organization_id", "due_at"),
         Index("ix_outbox_run_id", "run_id", postgresql_where=text("run_id IS NOT NULL")),
+        {
+            "postgresql_with": {
+                "fillfactor": "50",
+                "autovacuum_vacuum_scale_factor": "0",
+                "autovacuum_vacuum_threshold": "2000",
+            }
+        },
     )
 
     message_id: Mapped[UUID] = mapped_column(primary_key=True)

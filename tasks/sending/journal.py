@@ -48,6 +48,7 @@ class Journal:
     run_id: UUID
     organization_id: UUID
     epoch: int
+    channel: str
     provider: str
     lost: Callable[[], bool]
 
@@ -80,7 +81,7 @@ class Journal:
         if not window or not go:
             return Clearance(go, frozenset(), now)
         recipients = [message.recipient for message in window]
-        suppressed = messages.suppressed_among(session, self.organization_id, "email", recipients)
+        suppressed = messages.suppressed_among(session, self.organization_id, self.channel, recipients)
         return Clearance(go, frozenset(suppressed), now)
 
     def check(self, window: Sequence[PlannedMessage]) -> Clearance:
@@ -120,7 +121,7 @@ class Journal:
                     if results:
                         messages.record_results(session, lease, results, provider=self.provider)
                         park_reports(session, self.organization_id, self.provider, results)
-                        count_sent(session, self.organization_id, "email", counts.accepted)
+                        count_sent(session, self.organization_id, self.channel, counts.accepted)
                 return self.clear(session, upcoming)
 
         return self.insist(write)
@@ -151,7 +152,7 @@ class Journal:
             moved, refundable = messages.record_evidence(session, lease, results, provider=self.provider)
             chunks.adjust(session, lease, moved, refundable)
             park_reports(session, self.organization_id, self.provider, results)
-            count_sent(session, self.organization_id, "email", moved.accepted)
+            count_sent(session, self.organization_id, self.channel, moved.accepted)
             if run.finished_at is not None:
                 settle_run(session, run)
                 run.results_blob_id = None
