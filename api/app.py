@@ -4,6 +4,8 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
 from api import health, metrics
+from api.admin import door
+from api.admin.panel import register_panel
 from api.blueprint import Blueprint, IdConverter
 from api.blueprints import (
     account,
@@ -14,6 +16,7 @@ from api.blueprints import (
     contacts,
     email_domains,
     sender_ids,
+    sms,
     sms_campaigns,
     suppressions,
     templates,
@@ -46,6 +49,7 @@ BLUEPRINTS: list[Blueprint] = [
     account.blueprint,
     sender_ids.blueprint,
     analytics.blueprint,
+    sms.blueprint,
 ]
 
 
@@ -58,6 +62,8 @@ class Application(Flask):
         """Authenticate, do the work (once) and commit; what goes wrong on the way is answered by api/errors.py."""
         if request.routing_exception is not None or request.endpoint in PUBLIC:
             return super().dispatch_request()
+        if "admin" in request.blueprints:  # people, with sessions
+            return door.answer(super().dispatch_request)
         with authenticated():
             return answer_once(self._answer)
 
@@ -82,4 +88,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
     register_resources(app, BLUEPRINTS)
+    register_panel(app, settings)
     return app
