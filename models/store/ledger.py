@@ -13,6 +13,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from models.errors import InsufficientCredits, InvalidInput, NotFound
+from models.session import driver
 from models.tables import LedgerEntry
 
 # The namespace (RFC 9562 5.5) of ledger entries' ids.
@@ -30,13 +31,19 @@ class Balance:
 
 def read_balance(session: Session, organization_id: UUID) -> Balance:
     """The organization's balance, currency and name. Raises NotFound."""
-    row = session.execute(
-        text("SELECT balance, currency, name FROM organizations WHERE id = :organization"),
-        {"organization": organization_id},
-    ).one_or_none()
+    row = (
+        driver(session)
+        .execute("SELECT balance, currency, name FROM organizations WHERE id = %s", [organization_id])
+        .fetchone()
+    )
     if row is None:
         raise NotFound
-    return Balance(row.balance, row.currency, row.name)
+    return Balance(*row)
+
+
+def entry_id(organization_id: UUID, key: str) -> UUID:
+    """The id of the entry for what `key` names, unique in the organization: the same thing is booked once."""
+    return uuid5(_NAMESPACE, f"{organization_id}:{key}")
 
 
 def post(
@@ -57,7 +64,7 @@ def post(
     fall below zero; nothing is written then.
     """
     entry = {
-        "id": uuid5(_NAMESPACE, f"{organization_id}:{key}"),
+        "id": entry_id(organization_id, key),
         "organization": organization_id,
         "kind": kind,
         "amount": amount,
