@@ -8,6 +8,7 @@ import orjson
 from flask import Request, request
 from marshmallow import Schema, ValidationError
 
+from api.bracketed import read_bracketed
 from models.errors import InvalidInput
 
 _Result = TypeVar("_Result")
@@ -30,7 +31,7 @@ class LateArguments:
         self, schema: type[Schema], *, location: str, **_options: object
     ) -> Callable[[Callable[..., _Result]], Callable[..., _Result]]:
         """A decorator that gives the view its `Arguments` as first argument."""
-        read = {"json": _json, "query": _query, "files": _multipart}[location]
+        read = {"json": _json, "query": _query, "files": _json_or_multipart}[location]
         checker = schema()
 
         def decorator(view: Callable[..., _Result]) -> Callable[..., _Result]:
@@ -115,5 +116,9 @@ def _query(incoming: Request) -> Mapping[str, Any]:
     return incoming.args.to_dict()
 
 
-def _multipart(incoming: Request) -> Mapping[str, Any]:
-    return {**incoming.form.to_dict(), **incoming.files.to_dict()}
+def _json_or_multipart(incoming: Request) -> Mapping[str, Any]:
+    """What documentation shows as multipart may come as JSON too. A file field that was left empty is none."""
+    if incoming.mimetype != "multipart/form-data":
+        return _json(incoming)
+    files = [(name, file) for name, file in incoming.files.items(multi=True) if file.filename]
+    return read_bracketed([*incoming.form.items(multi=True), *files])

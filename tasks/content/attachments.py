@@ -19,6 +19,16 @@ class AttachedFile:
     content: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Where a file of a content is kept, and what it is: an entry of `contents.attachments`."""
+
+    blob_id: str
+    file_name: str
+    media_type: str
+    size: int
+
+
 def attachment_part(file: AttachedFile) -> bytes:
     """The file as a part of a multipart, with CRLF line ends."""
     head = (

@@ -1,0 +1,39 @@
+"""Files in requests: a part of a form, or in JSON an object with Base64."""
+
+import base64
+import binascii
+from typing import Any
+
+from flask_smorest.fields import Upload
+from marshmallow import ValidationError
+from werkzeug.datastructures import FileStorage
+
+from api.schemas.fields import REQUIRED
+from tasks.content.attachments import AttachedFile
+
+_NAMELESS = "file"
+_ANY_TYPE = "application/octet-stream"
+
+
+class UploadedFile(Upload):  # type: ignore[misc]
+    """A file; in JSON `{"file_name", "content", "media_type"}`, its content in Base64. Comes out as AttachedFile.
+
+    Name and media type are as the client wrote them.
+    """
+
+    default_error_messages = {"required": REQUIRED, "null": REQUIRED, "invalid": "The :field field must be a file."}  # noqa: RUF012
+
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> AttachedFile:
+        if isinstance(value, FileStorage):
+            with value.stream as stream:
+                return AttachedFile(value.filename or _NAMELESS, value.mimetype or _ANY_TYPE, stream.read())
+        if not isinstance(value, dict) or not isinstance(value.get("content") or "", str):
+            raise ValidationError(self.error_messages["invalid"])
+        name, media_type = value.get("file_name") or _NAMELESS, value.get("media_type") or _ANY_TYPE
+        if not isinstance(name, str) or not isinstance(media_type, str):
+            raise ValidationError(self.error_messages["invalid"])
+        try:
+            content = base64.b64decode(value.get("content") or "", validate=True)
+        except (binascii.Error, ValueError):
+            raise ValidationError({"content": ["The :field field must be valid Base64."]}) from None
+        return AttachedFile(name, media_type, content)
