@@ -35,16 +35,32 @@ class VerifyDomain(BaseModel):
     run_id: UUID = Field(description="The run: the check of one domain, which was asked for.")
 
 
+class SendBulk(BaseModel):
+    """Parameters of send-bulk: it takes what there is to send of bulk SMS."""
+
+    idle_seconds: float = Field(10.0, ge=0, le=600, description="End after so many seconds without work.")
+
+
+class SendBatch(BaseModel):
+    """Parameters of send-batch: it takes what there is to send of batches of email."""
+
+    idle_seconds: float = Field(10.0, ge=0, le=600, description="End after so many seconds without work.")
+
+
 WORK_POOL = "exosend"
 """The work pool that all flows run in; prefect.yaml names it as well."""
 
 SEND_CAMPAIGN = "send-campaign/send-campaign"
+SEND_BULK = "send-bulk/send-bulk"
+SEND_BATCH = "send-batch/send-batch"
 DRAIN_RUN = "drain-run/drain-run"
 IMPORT_CONTACTS = "import-contacts/import-contacts"
 VERIFY_DOMAIN = "verify-domain/verify-domain"
 
 PARAMETERS: Mapping[str, type[BaseModel]] = {
     SEND_CAMPAIGN: SendCampaign,
+    SEND_BULK: SendBulk,
+    SEND_BATCH: SendBatch,
     DRAIN_RUN: DrainRun,
     IMPORT_CONTACTS: ImportContacts,
     VERIFY_DOMAIN: VerifyDomain,
@@ -53,6 +69,8 @@ PARAMETERS: Mapping[str, type[BaseModel]] = {
 
 DEPLOYMENTS: Mapping[RunKind, str] = {
     RunKind.CAMPAIGN: SEND_CAMPAIGN,
+    RunKind.BULK: SEND_BULK,
+    RunKind.BATCH: SEND_BATCH,
     RunKind.IMPORT: IMPORT_CONTACTS,
     RunKind.VERIFY_DOMAIN: VERIFY_DOMAIN,
 }

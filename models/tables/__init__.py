@@ -10,6 +10,7 @@ from models.tables.messages import Event, EventKey, IncomingEvent, Message, Outb
 from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
 from models.tables.requests import IdempotencyKey, RequestCount
+from models.tables.rollups import DailyCount, RunClient, RunLink, SoftBounce
 from models.tables.runs import Chunk, Content, Deferral, DroppedRecipient, Run, RunFlow
 from models.tables.senders import EmailDomain, SenderId
 from models.tables.templates import EmailTemplate, EmailTemplateVersion
@@ -27,6 +28,7 @@ __all__ = [
     "ContactList",
     "ContactListMember",
     "Content",
+    "DailyCount",
     "Deferral",
     "DroppedRecipient",
     "EmailDomain",
@@ -46,8 +48,11 @@ __all__ = [
     "RateBucket",
     "RequestCount",
     "Run",
+    "RunClient",
     "RunFlow",
+    "RunLink",
     "SenderId",
+    "SoftBounce",
     "Suppression",
     "User",
 ]

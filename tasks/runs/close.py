@@ -40,7 +40,7 @@ def close_run(database: Database, run_id: UUID) -> Closed | None:
         if run.state not in (RunState.SENDING, RunState.CLOSING):
             return None
         left = chunks.open_work(session, run_id)
-        if left.ready or left.leased or left.deferred:
+        if left.ready or left.leased or left.in_outbox or left.deferred:
             return None
         return _end(session, run)
 

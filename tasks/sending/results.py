@@ -25,7 +25,9 @@ class RetryPolicy:
 def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) -> Result:
     """The message's new state. A deferral becomes a failure after the last attempt, or after 24 hours of trying."""
     if outcome.kind is OutcomeKind.ACCEPTED:  # a code is why something is not as it should be
-        return Result(message.id, message.position, MessageState.ACCEPTED, outcome.provider_ref)
+        return Result(
+            message.id, message.position, MessageState.ACCEPTED, outcome.provider_ref, reports=outcome.reports
+        )
     state = {
         OutcomeKind.REJECTED: MessageState.FAILED,
         OutcomeKind.UNCERTAIN: MessageState.UNCERTAIN,
