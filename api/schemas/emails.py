@@ -1,16 +1,14 @@
 """Emails in requests and answers: singles, and batches of them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
 from api.schemas.envelopes import PageQuery, Pagination
 from api.schemas.fields import REQUIRED, Amount, Choice, Identifier, Input, Time
-from api.schemas.files import UploadedFile
+from api.schemas.files import UploadedFiles
 from api.schemas.new_email import NewEmail, check_emails
 from models.rules.email_status import EMAIL_STATUSES, BatchStatus
-from tasks.content.attachment_rules import FILES_MAX
 
 BATCH_MAX = 1000
 
@@ -21,7 +19,7 @@ class EmailQuery(PageQuery):
     status = Choice(EMAIL_STATUSES, allow_none=True)
 
 
-class _Emails(fields.List[dict[str, Any]]):
+class _Emails(fields.List[Any]):
     """1 to 1,000 emails."""
 
     default_error_messages = {  # noqa: RUF012
@@ -34,9 +32,7 @@ class _Emails(fields.List[dict[str, Any]]):
         super().__init__(fields.Nested(NewEmail), **options)
         self._checker = NewEmail()
 
-    def _deserialize(
-        self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_kwargs: Any
-    ) -> list[dict[str, Any]]:
+    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> list[Any]:
         if not isinstance(value, list):
             raise self.make_error("invalid")
         if not value:
@@ -45,7 +41,7 @@ class _Emails(fields.List[dict[str, Any]]):
             raise ValidationError(f"The :field field must not have more than {BATCH_MAX:,} items.")
         values, errors = check_emails(value, self._checker)
         if errors:
-            raise ValidationError(errors)  # type: ignore[arg-type]
+            raise ValidationError(errors)
         return values
 
 
@@ -53,12 +49,7 @@ class NewBatch(Input):
     """Emails to send together, all or none."""
 
     emails = _Emails(required=True, metadata={"minItems": 1, "maxItems": BATCH_MAX})
-    attachments = fields.List(
-        UploadedFile(),
-        allow_none=True,
-        error_messages={"invalid": "The :field field must be an array."},
-        metadata={"maxItems": FILES_MAX, "description": "Files for all of the emails."},
-    )
+    attachments = UploadedFiles("Files for all of the emails.")
 
 
 class EmailSchema(Schema):

@@ -5,10 +5,11 @@ import binascii
 from typing import Any
 
 from flask_smorest.fields import Upload
-from marshmallow import ValidationError
+from marshmallow import ValidationError, fields
 from werkzeug.datastructures import FileStorage
 
 from api.schemas.fields import REQUIRED
+from tasks.content.attachment_rules import FILES_MAX
 from tasks.content.attachments import AttachedFile
 
 _NAMELESS = "file"
@@ -37,3 +38,14 @@ class UploadedFile(Upload):  # type: ignore[misc]
         except (binascii.Error, ValueError):
             raise ValidationError({"content": ["The :field field must be valid Base64."]}) from None
         return AttachedFile(name, media_type, content)
+
+
+class UploadedFiles(fields.List[AttachedFile]):
+    """Files of one email, or of all emails of a batch."""
+
+    default_error_messages = {"invalid": "The :field field must be an array."}  # noqa: RUF012
+
+    def __init__(self, description: str, **options: Any) -> None:
+        super().__init__(
+            UploadedFile(), metadata={"maxItems": FILES_MAX, "description": description}, allow_none=True, **options
+        )

@@ -5,18 +5,16 @@ schema would say the same; it leaves all else, and all errors, to the schema.
 """
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 import orjson
-from marshmallow import ValidationError, fields, pre_load
+from marshmallow import ValidationError, pre_load
 
 from api.schemas.fields import Address, Identifier, Input, Scalars, Text
-from api.schemas.files import UploadedFile
+from api.schemas.files import UploadedFiles
 from models.rules.address import PLAIN_ADDRESS
-from tasks.content.attachment_rules import FILES_MAX
 
 SOURCE_MAX = 500_000  # characters
 _TEXTS = {
@@ -68,12 +66,7 @@ class NewEmail(Input):
     email_domain_id = Identifier(
         allow_none=True, metadata={"description": "The verified domain whose default address is used."}
     )
-    attachments = fields.List(
-        UploadedFile(),
-        allow_none=True,
-        error_messages={"invalid": "The :field field must be an array."},
-        metadata={"maxItems": FILES_MAX, "description": "No programs; 20 MB in one request."},
-    )
+    attachments = UploadedFiles("No programs; 20 MB in one request.")
 
     @pre_load
     def _without_aliases(self, given: Any, **_kwargs: Any) -> Any:
@@ -88,10 +81,8 @@ def without_aliases(given: dict[str, Any]) -> dict[str, Any]:
     return {**named, **{key: value for key, value in given.items() if value is not None or key not in named}}
 
 
-def quick_look(email: object) -> dict[str, Any] | None:
+def quick_look(email: dict[str, Any]) -> dict[str, Any] | None:
     """What the schema makes of a cleaned email, or None where the schema itself has to look."""
-    if type(email) is not dict:
-        return None
     values: dict[str, Any] = {}
     for name, value in without_aliases(email).items():
         if name == "to_email":
@@ -147,6 +138,9 @@ def check_emails(emails: list[Any], checker: NewEmail) -> tuple[list[dict[str, A
     values: list[dict[str, Any]] = []
     errors: dict[int, Any] = {}
     for place, email in enumerate(emails):
+        if not isinstance(email, dict):
+            errors[place] = ["The :field field must be an object."]
+            continue
         looked = quick_look(email)
         if looked is None:
             try:

@@ -48,12 +48,12 @@ _PROGRAM_STARTS = (
 )  # fmt: skip
 
 
-def checked_attachments(field: str, files: Sequence[AttachedFile]) -> list[AttachedFile]:
-    """The files with names and media types as they may stand in a mail.
+def checked_attachments(field: str, files: Sequence[AttachedFile], *, besides: int = 0) -> list[AttachedFile]:
+    """The files with names and media types as they may stand in a mail; so many others go out with them.
 
     Raises InvalidInput on `field`, or on `<field>.<number>` for a program.
     """
-    if len(files) > FILES_MAX:
+    if besides + len(files) > FILES_MAX:
         raise InvalidInput({field: [f"The {field} field must not have more than {FILES_MAX} items."]})
     checked = [
         replace(file, file_name=clean_file_name(file.file_name), media_type=_media_type(file.media_type))

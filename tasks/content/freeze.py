@@ -64,7 +64,9 @@ def freeze_email(
 ) -> FrozenEmail:
     """The content as it is stored and sent: CSS inlined, text made from html where there is none.
 
-    `text_later`: a text that is sure to be made of the html, or not to matter, is left to `with_text`. Raises InvalidInput on subject, html_content, text_content, from_email or reply_to.
+    `text_later`: making the text, which takes longer than all the rest, is left to `with_text`, unless the html has
+    conditions that may not survive it. Raises InvalidInput on subject, html_content, text_content, from_email or
+    reply_to.
     """
     subject, html, text = clean_text(subject), clean_text(html or ""), clean_text(text or "")
     if not subject.strip():
