@@ -1,5 +1,6 @@
 """From a request to checked values: trimmed, "" as null, unknown fields ignored, errors with dotted names."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ in its path is there, since 404 comes before 422."""
 
 DEPTH_MAX = 32  # of nested lists and objects: more than any field takes
 _BODY = "body"
+_HALF_PAIR = re.compile("[\ud800-\udfff]").search
 
 
 class LateArguments:
@@ -74,26 +76,23 @@ def _clean(value: Any, place: str, errors: dict[str, list[str]], depth: int) -> 
         errors[place or _BODY] = [f"The {place.partition('.')[0]} field is nested too deeply."]
         return None
     if isinstance(value, str):
-        # Postgres stores neither NUL nor half of a surrogate pair.
-        if "\x00" in value or not _is_unicode(value):
+        if not _can_be_stored(value):
             errors[place] = [f"The {place} field must be valid text."]
         return value.strip() or None
+    start = f"{place}." if place else ""
     if isinstance(value, list):
-        return [_clean(item, _join(place, index), errors, depth + 1) for index, item in enumerate(value)]
+        return [_clean(item, f"{start}{index}", errors, depth + 1) for index, item in enumerate(value)]
     if isinstance(value, dict):
         for key in value:
-            if "\x00" in key or not _is_unicode(key):
+            if not _can_be_stored(key):
                 errors[place or _BODY] = [f"The {place or _BODY} field must have valid names."]
-        return {key: _clean(item, _join(place, key), errors, depth + 1) for key, item in value.items()}
+        return {key: _clean(item, f"{start}{key}", errors, depth + 1) for key, item in value.items()}
     return value
 
 
-def _join(place: str, key: object) -> str:
-    return f"{place}.{key}" if place else str(key)
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+def _can_be_stored(text: str) -> bool:
+    """Postgres stores neither NUL nor half of a surrogate pair."""
+    return "\x00" not in text and (text.isascii() or _HALF_PAIR(text) is None)
 
 
 def _json(incoming: Request) -> Mapping[str, Any]:

@@ -4,25 +4,24 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
+import orjson
 from sqlalchemy.orm import Session
 
 from models.rules.ids import new_id
 from models.session import driver
 
+# As JSON, which takes a tenth of the time of arrays: their texts are escaped one by one, in Python.
 _STORE = """
 INSERT INTO contents (id, organization_id, hash, channel, subject, html, text, from_email, from_name, reply_to,
                       variables, attachments, template_id, template_version)
-SELECT c.id, %(organization)s, c.hash, 'email', c.subject, c.html, c.text, c.from_email, c.from_name, c.reply_to,
-       c.variables::jsonb, c.attachments::jsonb, c.template_id, c.template_version
-FROM unnest(%(ids)s::uuid[], %(hashes)s::bytea[], %(subject)s::text[], %(html)s::text[], %(text)s::text[],
-            %(from_email)s::text[], %(from_name)s::text[], %(reply_to)s::text[], %(variables)s::text[],
-            %(attachments)s::text[], %(template_id)s::uuid[], %(template_version)s::int[])
-    AS c (id, hash, subject, html, text, from_email, from_name, reply_to, variables, attachments, template_id,
-          template_version)
+SELECT c.id, %(organization)s, decode(c.hash, 'hex'), 'email', c.subject, c.html, c.text, c.from_email, c.from_name,
+       c.reply_to, c.variables, c.attachments, c.template_id, c.template_version
+FROM json_to_recordset(%(rows)s::json)
+    AS c (id uuid, hash text, subject text, html text, text text, from_email text, from_name text, reply_to text,
+          variables jsonb, attachments jsonb, template_id uuid, template_version int)
 ON CONFLICT (organization_id, hash) DO NOTHING
 """
-_TEXTS = ("subject", "html", "text", "from_email", "from_name", "reply_to")
-_OTHERS = ("variables", "attachments", "template_id", "template_version")
+_FIND = "SELECT hash, id FROM contents WHERE organization_id = %s AND hash = ANY(%s)"
 
 
 def store_email_contents(
@@ -30,14 +29,10 @@ def store_email_contents(
 ) -> dict[bytes, UUID]:
     """Ids of email contents by their hashes; those that are new are made, all in one statement.
 
-    A content is its columns; `variables` and `attachments` as texts of JSON.
+    A content is its columns by their names.
     """
-    # In order, so that two batches with the same contents do not wait for each other.
-    hashes = sorted(contents)
-    columns = {name: [contents[each][name] for each in hashes] for name in (*_TEXTS, *_OTHERS)}
-    ids = [new_id() for _ in hashes]
-    driver(session).execute(_STORE, {"organization": organization_id, "ids": ids, "hashes": hashes, **columns})
-    rows = driver(session).execute(
-        "SELECT hash, id FROM contents WHERE organization_id = %s AND hash = ANY(%s)", [organization_id, hashes]
-    )
-    return {bytes(hash_): id_ for hash_, id_ in rows}
+    hashes = sorted(contents)  # in order, so that two batches with the same contents do not wait for each other
+    rows = [{**contents[hash_], "id": new_id(), "hash": hash_.hex()} for hash_ in hashes]
+    connection = driver(session)
+    connection.execute(_STORE, {"organization": organization_id, "rows": orjson.dumps(rows).decode()})
+    return {bytes(hash_): id_ for hash_, id_ in connection.execute(_FIND, [organization_id, hashes])}

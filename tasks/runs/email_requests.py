@@ -175,9 +175,9 @@ def _columns(frozen: FrozenEmail) -> dict[str, Any]:
         "from_email": frozen.from_email,
         "from_name": frozen.from_name,
         "reply_to": frozen.reply_to,
-        "variables": orjson.dumps(dict(frozen.variables)).decode(),
-        "attachments": orjson.dumps([asdict(file) for file in frozen.attachments]).decode(),
-        "template_id": UUID(frozen.template_id) if frozen.template_id else None,
+        "variables": dict(frozen.variables),
+        "attachments": [asdict(file) for file in frozen.attachments],
+        "template_id": frozen.template_id,
         "template_version": frozen.template_version,
     }
 
