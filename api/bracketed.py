@@ -38,7 +38,7 @@ def read_bracketed(parts: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 def _put(form: dict[str, Any], keys: list[str], value: Any, ends: dict[int, int]) -> None:
     place = form
     for depth, written in enumerate(keys):
-        key = written or str(ends.get(id(place), 0))
+        key = written if written or depth == 0 else str(ends.get(id(place), 0))
         if _NUMBER(key):
             ends[id(place)] = max(ends.get(id(place), 0), int(key) + 1)
         if depth == len(keys) - 1:

@@ -2,7 +2,7 @@
 
 It starts queued runs that the API could not start, fires scheduled campaigns, puts due second tries into chunks,
 sends the chunks of dead senders (in child processes), closes runs, writes the results that are missing, and removes
-answers that were kept for idempotency keys long enough. Any number of couriers may run: whatever one does is a
+answers and files that were kept long enough. Any number of couriers may run: whatever one does is a
 conditional UPDATE, or idempotent.
 """
 
@@ -27,6 +27,7 @@ from models.rules.lifecycle import CampaignStatus, RunKind
 from models.session import DATABASE_AWAY, Database, Role
 from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
+from models.store.blobs import remove_expired_blobs
 from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
 from models.store.idempotency_keys import remove_old_answers
@@ -51,6 +52,8 @@ _MIRROR_SECONDS = 3.0
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
 _ANSWERS_SECONDS = 60.0  # an answer that is kept a minute too long is not found any more, and harms nobody
+_FILES_SECONDS = 60.0
+_FILES_MAX = 20  # an import's is up to 10 MB, attachments are up to 20
 _ANSWERS_MAX = 1000  # one may hold the ids of 10,000 messages
 
 
@@ -66,6 +69,7 @@ class Courier:
         self._mirrored_at = 0.0
         self._partitions_at = 0.0
         self._answers_at = 0.0
+        self._files_at = 0.0
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
@@ -80,6 +84,7 @@ class Courier:
             self._write_results,
             self._make_partitions,
             self._remove_old_answers,
+            self._remove_old_files,
         ]
         for duty in duties:
             try:
@@ -202,6 +207,13 @@ class Courier:
             removed = remove_old_answers(session, limit=_ANSWERS_MAX)
         # More than were taken at once are taken at the next tick.
         self._answers_at = 0.0 if removed == _ANSWERS_MAX else time.monotonic() + _ANSWERS_SECONDS
+
+    def _remove_old_files(self) -> None:
+        if time.monotonic() < self._files_at:
+            return
+        with self._database.transaction(None) as session:
+            removed = remove_expired_blobs(session, limit=_FILES_MAX)
+        self._files_at = 0.0 if removed == _FILES_MAX else time.monotonic() + _FILES_SECONDS
 
     def _write_results(self) -> None:
         with self._database.transaction(None) as session:
