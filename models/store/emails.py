@@ -16,8 +16,8 @@ from models.session import driver
 from models.store.pages import Page, PageRequest
 
 COUNT_MAX = 100_000
-"""How far a list is counted, which is also how far its pages reach: counting 300,000 took 0.1 s, and more the more
-there are."""
+"""How far a list is counted, which is also how far its pages reach: so much takes 0.06 s, and a million would take ten
+times as long. A status that few of many emails have is looked for in all of them: 0.1 s for 300,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +66,22 @@ _OF_RUN = _SHOW.format(
     """,
     order="",
 )
-_OWN = "organization_id = %(organization)s AND channel = 'email'"
-_CHOSEN = "SELECT * FROM messages WHERE {where} ORDER BY id DESC OFFSET %(offset)s LIMIT %(limit)s"
-_COUNT = "SELECT count(*) FROM (SELECT FROM messages WHERE {where} LIMIT %(most)s) counted"
-_WITH_STATE = f"{_OWN} AND state = ANY(%(states)s)"
+# One look at the rows gives the count as well as the page.
+_LIST = """
+WITH found AS MATERIALIZED (
+    SELECT id, made_on FROM messages WHERE organization_id = %(organization)s AND channel = 'email' {condition}
+    ORDER BY id DESC LIMIT %(most)s
+)
+SELECT (SELECT count(*) FROM found),
+       ARRAY(SELECT id FROM found ORDER BY id DESC OFFSET %(offset)s LIMIT %(limit)s),
+       ARRAY(SELECT made_on FROM found ORDER BY id DESC OFFSET %(offset)s LIMIT %(limit)s)
+"""
+_PAGE = _SHOW.format(
+    chosen="""
+    SELECT * FROM messages WHERE organization_id = %s AND id = ANY(%s) AND made_on = ANY(%s) AND channel = 'email'
+    """,
+    order="DESC",
+)
 
 
 def read_email(session: Session, organization_id: UUID, email_id: UUID) -> SentEmail:
@@ -84,20 +96,21 @@ def list_emails(
     session: Session, organization_id: UUID, request: PageRequest, *, status: str | None
 ) -> Page[SentEmail]:
     """Emails, those of campaigns included, newest first; of one status if it is given. Counted up to COUNT_MAX."""
-    where = _OWN if status is None else _WITH_STATE
-    parameters = {
-        "organization": organization_id,
-        "states": states_of(status) if status else [],
-        "offset": request.offset,
-        "limit": request.size,
-        "most": COUNT_MAX,
-    }
     connection = driver(session)
-    counted = connection.execute(_COUNT.format(where=where), parameters).fetchone()
-    assert counted is not None
-    chosen = _SHOW.format(chosen=_CHOSEN.format(where=where), order="DESC")
-    rows: list[Any] = connection.execute(chosen, parameters).fetchall() if counted[0] > request.offset else []
-    return Page([SentEmail(*row) for row in rows], counted[0], request)
+    found = connection.execute(
+        _LIST.format(condition="AND state = ANY(%(states)s)" if status else ""),
+        {
+            "organization": organization_id,
+            "states": states_of(status) if status else [],
+            "offset": request.offset,
+            "limit": request.size,
+            "most": COUNT_MAX,
+        },
+    ).fetchone()
+    assert found is not None
+    total, ids, days = found
+    rows = connection.execute(_PAGE, [organization_id, ids, sorted(set(days))]).fetchall() if ids else []
+    return Page([SentEmail(*row) for row in rows], total, request)
 
 
 def run_emails(
