@@ -2,10 +2,11 @@
 
 import base64
 import binascii
+from functools import cache
 from typing import Any
 
 from flask_smorest.fields import Upload
-from marshmallow import ValidationError, fields
+from marshmallow import Schema, ValidationError, fields
 from werkzeug.datastructures import FileStorage
 
 from api.schemas.fields import REQUIRED
@@ -14,6 +15,14 @@ from tasks.content.attachments import AttachedFile
 
 _NAMELESS = "file"
 _ANY_TYPE = "application/octet-stream"
+
+
+class EncodedFile(Schema):
+    """A file in JSON."""
+
+    file_name = fields.String()
+    media_type = fields.String(metadata={"example": "application/pdf"})
+    content = fields.String(required=True, metadata={"format": "byte", "description": "Base64."})
 
 
 class UploadedFile(Upload):  # type: ignore[misc]
@@ -49,3 +58,18 @@ class UploadedFiles(fields.List[AttachedFile]):
         super().__init__(
             UploadedFile(), metadata={"maxItems": FILES_MAX, "description": description}, allow_none=True, **options
         )
+
+
+@cache
+def json_form(schema: type[Schema]) -> type[Schema]:
+    """The schema for the documentation of JSON bodies, where files are objects; the same if it has none."""
+    changed: dict[str, Any] = {}
+    for name, field in schema._declared_fields.items():
+        options: dict[str, Any] = {"required": field.required, "metadata": field.metadata}
+        if isinstance(field, UploadedFile):
+            changed[name] = fields.Nested(EncodedFile, **options)
+        elif isinstance(field, UploadedFiles):
+            changed[name] = fields.List(fields.Nested(EncodedFile), allow_none=True, **options)
+        elif isinstance(field, fields.List) and isinstance(field.inner, fields.Nested):
+            changed[name] = fields.List(fields.Nested(json_form(type(field.inner.schema))), **options)
+    return type(f"{schema.__name__}AsJson", (schema,), changed) if changed else schema
