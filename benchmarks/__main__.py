@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from benchmarks.batches import measure_batches
 from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
 from benchmarks.importing import flow_start_seconds, measure_import
@@ -17,7 +18,7 @@ from benchmarks.measure import Bench, Figure
 from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
 
-Kind = Literal["plan", "dispatch", "composing", "import"]
+Kind = Literal["plan", "dispatch", "composing", "import", "batches"]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
 _RESULTS = Path(__file__).parent / "results"
@@ -25,6 +26,7 @@ _RESULTS = Path(__file__).parent / "results"
 app = App(name="python -m benchmarks", help="Measure ExoSend, each figure beside its limit in the same run.")
 
 STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
+    "batches": [measure_batches],
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],
     "import": [
