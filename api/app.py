@@ -14,6 +14,7 @@ from api.blueprints import (
     email_domains,
     emails,
     sender_ids,
+    sms_campaigns,
     suppressions,
     templates,
 )
@@ -23,6 +24,7 @@ from api.idempotency import answer_once
 from api.openapi import register_resources
 from api.scope import Resources, authenticated
 from api.throttle import show_limits
+from api.valkey_counter import ValkeyCounter
 from models.session import Database, Role
 from models.settings import Settings, load_settings
 
@@ -42,6 +44,7 @@ BLUEPRINTS: list[Blueprint] = [
     contact_lists.blueprint,
     templates.blueprint,
     campaigns.blueprint,
+    sms_campaigns.blueprint,
     email_domains.blueprint,
     suppressions.blueprint,
     account.blueprint,
@@ -75,7 +78,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application("api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BYTES_MAX
     app.url_map.converters["id"] = IdConverter
-    app.extensions["exosend"] = Resources(settings, Database(settings, Role.API, pool_size=settings.api_threads))
+    app.extensions["exosend"] = Resources(
+        settings,
+        Database(settings, Role.API, pool_size=settings.api_threads),
+        ValkeyCounter(settings.throttle_url) if settings.throttle_url else None,
+    )
     register_errors(app)
     metrics.count_requests(app)
     show_limits(app)

@@ -70,7 +70,7 @@ def shown_batch(run: Run, totals: Totals, first: SentEmail) -> dict[str, Any]:
         "source": run.started_by,
         "status": status,
         "total_recipients": totals.recipients,
-        "total_cost": run.charged,
+        "total_cost": run.charged - run.refunded,
         "total_sent": totals.sent,
         "total_delivered": totals.delivered,
         "total_opened": totals.opened,

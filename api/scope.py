@@ -18,12 +18,13 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import Unauthenticated
-from api.throttle import check_limit
+from api.throttle import admit_request, check_limit
+from api.valkey_counter import ValkeyCounter
 from models.errors import NotFound
 from models.session import Database
 from models.settings import Settings
 from models.store.organizations import hash_secret
-from models.store.tokens import Caller, admit
+from models.store.tokens import Caller
 
 _UPLOAD_BYTES = 4 * 1024 * 1024  # a batch of 1,000 short emails is 0.5 MB
 _BEARER = re.compile(r"Bearer +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\|([\x21-\x7e]{1,200})", re.IGNORECASE)
@@ -31,10 +32,11 @@ _BEARER = re.compile(r"Bearer +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\|([
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the process has once: settings and a pool of connections."""
+    """What the process has once: settings, a pool of connections, and what counts requests if Postgres does not."""
 
     settings: Settings
     database: Database
+    counter: ValkeyCounter | None
 
 
 class Own(NamedTuple):
@@ -105,7 +107,7 @@ def authenticated() -> Iterator[Scope]:
         _read_body()  # a slow client is waited for before a connection is taken, not with one in hand
     with ExitStack() as transaction:
         connection = transaction.enter_context(database.autocommit())
-        admission = admit(connection, token_id, secret_hash)
+        admission = admit_request(connection, resources().counter, token_id, secret_hash)
         if admission is None:
             raise Unauthenticated
         check_limit(admission)

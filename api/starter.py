@@ -16,7 +16,7 @@ from uuid import UUID
 import httpx2
 from pydantic import BaseModel
 
-from models.pipelines import DEPLOYMENTS, PARAMETERS
+from models.pipelines import DEPLOYMENTS, DRAINED, PARAMETERS
 from models.rules.lifecycle import RunKind
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
@@ -122,7 +122,7 @@ class _AtMost:
 
 
 _may_wake = _AtMost(_WAKE_SECONDS)
-_may_drain = {kind: _AtMost(_DRAINING_SECONDS) for kind in (RunKind.BULK, RunKind.BATCH)}
+_may_drain = {kind: _AtMost(_DRAINING_SECONDS) for kind in DRAINED}
 
 
 def wake_courier(database: Database) -> None:

@@ -17,8 +17,9 @@ from benchmarks.machine import fresh_database, running_postgres
 from benchmarks.measure import Bench, Figure
 from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
+from benchmarks.singles import measure_singles
 
-Kind = Literal["plan", "dispatch", "composing", "import", "batches"]
+Kind = Literal["plan", "dispatch", "composing", "import", "singles", "batches"]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
 _RESULTS = Path(__file__).parent / "results"
@@ -38,6 +39,7 @@ STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
         lambda bench: [measure_plan(bench, 100_000)],
         lambda bench: [measure_plan(bench, 1_000_000)],
     ],
+    "singles": [measure_singles],
 }
 
 

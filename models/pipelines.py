@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from models.rules.lifecycle import RunKind
+from models.rules.lifecycle import Channel, RunKind
 
 
 class SendCampaign(BaseModel):
@@ -33,6 +33,12 @@ class VerifyDomain(BaseModel):
     """Parameters of verify-domain."""
 
     run_id: UUID = Field(description="The run: the check of one domain, which was asked for.")
+
+
+def campaign_run_name(organization: str, campaign: str, channel: str, epoch: int) -> str:
+    """The name of a run of send-campaign: `Acme · January`, `Acme · Sale (SMS)`; with `#2` when it was resumed."""
+    name = f"{organization} · {campaign}"[:180]
+    return name + (" (SMS)" if channel == Channel.SMS else "") + (f" #{epoch}" if epoch > 1 else "")
 
 
 class SendBulk(BaseModel):
@@ -75,6 +81,10 @@ DEPLOYMENTS: Mapping[RunKind, str] = {
     RunKind.VERIFY_DOMAIN: VERIFY_DOMAIN,
 }
 """Kind of run → the deployment that does it."""
+
+
+DRAINED = (RunKind.BULK, RunKind.BATCH)
+"""Kinds of runs whose flow takes all runs there are; a flow run is not one of ours."""
 
 
 def start_key(run_id: UUID, epoch: int) -> str:

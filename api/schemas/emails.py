@@ -102,7 +102,7 @@ class BatchSchema(Schema):
     source = fields.String(required=True)
     status = Choice(tuple(BatchStatus), required=True)
     total_recipients = fields.Integer(required=True)
-    total_cost = Amount(required=True, metadata={"description": "As charged, before refunds of what failed."})
+    total_cost = Amount(required=True, metadata={"description": "What was charged, less what was refunded."})
     total_sent = fields.Integer(required=True)
     total_delivered = fields.Integer(required=True)
     total_opened = fields.Integer(required=True)

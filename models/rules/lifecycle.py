@@ -11,6 +11,13 @@ from typing import TypeVar
 _State = TypeVar("_State", bound=StrEnum)
 
 
+class Channel(StrEnum):
+    """What a message goes out as."""
+
+    EMAIL = "email"
+    SMS = "sms"
+
+
 class CampaignStatus(StrEnum):
     """What the API shows of a campaign."""
 
@@ -24,26 +31,34 @@ class CampaignStatus(StrEnum):
     FAILED = "failed"
 
 
-CAMPAIGN_MOVES: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
+_EMAIL_CAMPAIGN_MOVES: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
     CampaignStatus.DRAFT: frozenset({CampaignStatus.SENDING, CampaignStatus.SCHEDULED, CampaignStatus.CANCELLED}),
     CampaignStatus.SCHEDULED: frozenset(
         {CampaignStatus.SENDING, CampaignStatus.CANCELLED, CampaignStatus.DRAFT, CampaignStatus.FAILED}
     ),
     CampaignStatus.SENDING: frozenset(
-        {
-            CampaignStatus.PAUSED,
-            CampaignStatus.SENT,
-            CampaignStatus.COMPLETED,
-            CampaignStatus.CANCELLED,
-            CampaignStatus.FAILED,
-        }
+        {CampaignStatus.PAUSED, CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED}
     ),
     CampaignStatus.PAUSED: frozenset({CampaignStatus.SENDING, CampaignStatus.CANCELLED}),
-    CampaignStatus.SENT: frozenset({CampaignStatus.COMPLETED}),
+    CampaignStatus.SENT: frozenset(),
     CampaignStatus.COMPLETED: frozenset(),
     CampaignStatus.CANCELLED: frozenset(),
     CampaignStatus.FAILED: frozenset(),
 }
+
+CAMPAIGN_MOVES: Mapping[Channel, Mapping[CampaignStatus, frozenset[CampaignStatus]]] = {
+    Channel.EMAIL: _EMAIL_CAMPAIGN_MOVES,
+    # A draft is deleted, not cancelled; and what is handed over is `sent` until the final reports are there.
+    Channel.SMS: {
+        **_EMAIL_CAMPAIGN_MOVES,
+        CampaignStatus.DRAFT: frozenset({CampaignStatus.SENDING, CampaignStatus.SCHEDULED}),
+        CampaignStatus.SENDING: frozenset(
+            {CampaignStatus.PAUSED, CampaignStatus.SENT, CampaignStatus.CANCELLED, CampaignStatus.FAILED}
+        ),
+        CampaignStatus.SENT: frozenset({CampaignStatus.COMPLETED}),
+    },
+}
+"""Channel → where a campaign of it may go from each state."""
 
 
 class RunKind(StrEnum):

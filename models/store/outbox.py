@@ -37,8 +37,9 @@ class Claimed:
     message: PlannedMessage
 
 
-# A loose scan of the index finds the organizations that have rows, and each is given a part of the window: one that
-# has thousands waiting holds up nobody who has one. What others have locked is theirs already.
+# A loose scan of the index finds the organizations that have rows, and they take turns: one that has thousands waiting
+# holds up nobody who has one. Of each only some rows are looked at, so that a look stays cheap when there are many
+# organizations. What others have locked is theirs already.
 _CLAIM = """
 WITH RECURSIVE waiting (organization_id) AS (
     (SELECT organization_id FROM outbox WHERE channel = %(channel)s ORDER BY organization_id LIMIT 1)
@@ -55,7 +56,8 @@ WITH RECURSIVE waiting (organization_id) AS (
             SELECT message_id, due_at FROM outbox
             WHERE channel = %(channel)s AND organization_id = w.organization_id
               AND due_at <= now() AND claimed_until IS NULL
-            ORDER BY due_at LIMIT (SELECT greatest(%(least)s, %(limit)s / greatest(1, count(*))) FROM waiting)
+            ORDER BY due_at
+            LIMIT (SELECT least(%(limit)s, greatest(%(least)s, 4 * %(limit)s / greatest(1, count(*)))) FROM waiting)
         ) oldest
     ) own
     ORDER BY own.turn LIMIT %(limit)s
@@ -96,13 +98,14 @@ def claim(session: Session, channel: str, *, who: str, seconds: float, limit: in
     rows = connection.execute(
         _CLAIM,
         {"channel": channel, "who": who, "seconds": seconds, "limit": limit, "least": min(limit, _LEAST_OF_ONE)},
+        prepare=False,  # the table is empty at one moment and long at the next: a kept plan is right for one of them
     ).fetchall()
     if not rows:
         return []
     claims = {id_: (organization, run, fence) for id_, organization, run, fence in rows}
     parameters = {"ids": list(claims), "days": _days(list(claims))}
-    connection.execute(_TRY_AGAIN, parameters)
-    found = connection.execute(_READ, parameters, binary=True).fetchall()
+    connection.execute(_TRY_AGAIN, parameters, prepare=False)
+    found = connection.execute(_READ, parameters, prepare=False, binary=True).fetchall()
     remove(session, [id_ for id_ in claims if id_ not in {row[0] for row in found}])  # decided: nothing to send
     return [_claimed(claims[row[0]], row) for row in found]
 
@@ -110,6 +113,15 @@ def claim(session: Session, channel: str, *, who: str, seconds: float, limit: in
 def _claimed(own: tuple[UUID, UUID | None, int], row: tuple[Any, ...]) -> Claimed:
     organization_id, run_id, fence = own
     return Claimed(organization_id, run_id, fence, row[8], row[9], PlannedMessage(*row[:8]))
+
+
+def is_due(connection: psycopg.Connection, channel: str) -> bool:
+    """Whether there is anything to claim: a tenth of the work of claiming nothing."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM outbox WHERE channel = %s AND due_at <= now() AND claimed_until IS NULL)", [channel]
+    ).fetchone()
+    assert row is not None
+    return bool(row[0])
 
 
 def renew(connection: psycopg.Connection, claims: Sequence[Claimed], seconds: float) -> int:
@@ -134,6 +146,7 @@ def lock_claims(session: Session, claims: Sequence[Claimed]) -> set[UUID]:
         ORDER BY o.message_id FOR UPDATE OF o
         """,
         [[claimed.message.id for claimed in claims], [claimed.fence for claimed in claims]],
+        prepare=False,
     )
     return {row[0] for row in rows}
 
@@ -141,7 +154,7 @@ def lock_claims(session: Session, claims: Sequence[Claimed]) -> set[UUID]:
 def remove(session: Session, ids: Sequence[UUID]) -> None:
     """Take messages out: their outcome is known, or nobody will know it."""
     if ids:
-        driver(session).execute("DELETE FROM outbox WHERE message_id = ANY(%s)", [list(ids)])
+        driver(session).execute("DELETE FROM outbox WHERE message_id = ANY(%s)", [list(ids)], prepare=False)
 
 
 def put_off(session: Session, waits: Mapping[UUID, float]) -> None:
@@ -155,7 +168,13 @@ def put_off(session: Session, waits: Mapping[UUID, float]) -> None:
             FROM unnest(%s::uuid[], %s::float8[]) AS w (id, seconds) WHERE o.message_id = w.id
             """,
             [list(waits), list(waits.values())],
+            prepare=False,
         )
+
+
+def release(session: Session, who: str) -> None:
+    """Give back what `who` claimed without hearing of it: the answer to a commit may get lost."""
+    driver(session).execute("UPDATE outbox SET claimed_until = NULL, claimed_by = NULL WHERE claimed_by = %s", [who])
 
 
 @dataclass(frozen=True, slots=True)

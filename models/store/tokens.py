@@ -49,6 +49,16 @@ def admit(connection: Connection, token_id: UUID, secret_hash: bytes) -> Admissi
     return Admission(caller, row.remaining, row.retry_after)
 
 
+def identify(connection: Connection, token_id: UUID, secret_hash: bytes) -> Caller | None:
+    """Find out who calls, and count nothing; None as of `admit`."""
+    row = connection.execute(_IDENTIFY, {"id": token_id, "hash": secret_hash}).one_or_none()
+    if row is None:
+        return None
+    return Caller(row.organization_id, row.user_id, token_id, tuple(row.abilities), row.rate_limit)
+
+
+_IDENTIFY = text("SELECT organization_id, user_id, abilities, rate_limit FROM authenticate_token(:id, :hash)")
+
 _ADMIT = text("""
     SELECT organization_id, user_id, abilities, rate_limit, remaining, retry_after,
            set_config('synchronous_commit', 'off', true)

@@ -21,9 +21,9 @@ from models.store.contents import find_contents
 from models.store.messages import PlannedMessage, Result
 from models.tables import Content
 from tasks.content.attachments import AttachedFile
-from tasks.content.sms import sms_renderer
 from tasks.providers.base import OutgoingMessage
-from tasks.runs.email_content import EmailComposer, flat_values
+from tasks.runs.email_content import EmailComposer
+from tasks.runs.sms_content import SmsTexts, frozen_sms
 from tasks.sending.results import unmade_result
 
 log = logging.getLogger(__name__)
@@ -119,15 +119,13 @@ def _file(session: Session, content: Content, entry: Mapping[str, object]) -> At
 
 
 def _sms(content: Content, *, literal: bool) -> Compose:
-    assert content.text is not None
-    assert content.sender_id is not None
-    sender, text = content.sender_id, content.text
-    encoded = text.encode()
-    renderer = None if literal else sms_renderer(text)
+    frozen = frozen_sms(content)
+    encoded = frozen.text.encode()
+    text_of = None if literal else SmsTexts(frozen)  # by which the plan priced it
 
     def compose(message: PlannedMessage) -> OutgoingMessage:
-        own = encoded if renderer is None else renderer.render(flat_values(message.variables)).encode()
-        return OutgoingMessage(message.id, sender, message.recipient, own, message.tries + 1)
+        own = encoded if text_of is None else text_of(message.variables).encode()
+        return OutgoingMessage(message.id, frozen.sender_id, message.recipient, own, message.tries + 1)
 
     return compose
 

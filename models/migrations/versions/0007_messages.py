@@ -65,6 +65,7 @@ def upgrade() -> None:
         op.add_column("messages", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_messages_organization_id_id", "messages", ["organization_id", "channel", "id"])
     op.create_index(op.f("ix_blobs_expires_at"), "blobs", ["expires_at"])
+    op.add_column("runs", sa.Column("total_segments", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("contents", sa.Column("sender_id", sa.Text(), nullable=True))
     op.add_column(
         "contents",
@@ -79,6 +80,7 @@ def upgrade() -> None:
         "campaigns",
         sa.Column("manual_phones", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
+    op.create_index("ix_campaigns_sent", "campaigns", ["run_id"], postgresql_where=sa.text("status = 'sent'"))
     _create_outbox()
     _create_incoming_events()
     for table in TABLES:
@@ -97,8 +99,10 @@ def downgrade() -> None:
     op.execute(RUNS_VIEW.format(channel="", contents=""))
     for table in TABLES:
         op.drop_table(table)
+    op.drop_index("ix_campaigns_sent", table_name="campaigns")
     for name in ("sender_id_id", "contact_ids", "manual_phones"):
         op.drop_column("campaigns", name)
+    op.drop_column("runs", "total_segments")
     for name in ("sender_id", "attachments"):
         op.drop_column("contents", name)
     op.drop_index(op.f("ix_blobs_expires_at"), table_name="blobs")
