@@ -24,3 +24,18 @@ def encoded(parts: list[tuple[str, Any]]) -> dict[str, Any]:
     """Options of a test client's call with this form."""
     boundary, data = encode_multipart(MultiDict(parts))
     return {"data": data, "content_type": f"multipart/form-data; boundary={boundary}"}
+
+
+EMAIL = {"to_email": "john@example.org", "subject": "S", "text_content": "T"}
+# What `emails[]=…` of the documentation stands for.
+_BATCH = [(f"emails[0][{name}]", value) for name, value in EMAIL.items()]
+
+
+def email_form(example: Mapping[str, Any], world: Mapping[str, str]) -> list[tuple[str, Any]]:
+    """The form of a documented example that sends emails, with ids that are there."""
+    real = {"template_id": world["template"], "email_domain_id": world["domain"]}
+    parts: list[tuple[str, Any]] = [("attachments[]", FileStorage(io.BytesIO(b"x"), "a.txt"))]
+    if example["path"].endswith("/send-batch"):
+        return [*parts, *_BATCH]
+    given = [part.split("=", 1) for part in example["request_multipart"] if "=@" not in part]
+    return [*parts, *((name, real.get(name, value)) for name, value in given)]
