@@ -4,9 +4,12 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
 from api import health, metrics
+from api.admin import door
+from api.admin.panel import register_panel
 from api.blueprint import Blueprint, IdConverter
 from api.blueprints import (
     account,
+    analytics,
     campaigns,
     contact_imports,
     contact_lists,
@@ -14,6 +17,7 @@ from api.blueprints import (
     email_domains,
     emails,
     sender_ids,
+    sms,
     sms_campaigns,
     suppressions,
     templates,
@@ -50,6 +54,8 @@ BLUEPRINTS: list[Blueprint] = [
     account.blueprint,
     sender_ids.blueprint,
     emails.blueprint,
+    analytics.blueprint,
+    sms.blueprint,
 ]
 
 
@@ -65,6 +71,8 @@ class Application(Flask):
         if request.endpoint in LARGE:
             request.max_content_length = request.max_form_memory_size = EMAIL_BYTES_MAX
             request.max_form_parts = EMAIL_PARTS_MAX
+        if "admin" in request.blueprints:  # people, with sessions
+            return door.answer(super().dispatch_request)
         with authenticated():
             return answer_once(self._answer)
 
@@ -89,4 +97,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
     register_resources(app, BLUEPRINTS)
+    register_panel(app, settings)
     return app

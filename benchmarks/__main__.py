@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from benchmarks.api import measure_api
 from benchmarks.batches import measure_batches
 from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
@@ -19,7 +20,7 @@ from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
 from benchmarks.singles import measure_singles
 
-Kind = Literal["plan", "dispatch", "composing", "import", "singles", "batches"]
+Kind = Literal["plan", "dispatch", "composing", "import", "singles", "batches", "api"]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
 _RESULTS = Path(__file__).parent / "results"
@@ -27,6 +28,7 @@ _RESULTS = Path(__file__).parent / "results"
 app = App(name="python -m benchmarks", help="Measure ExoSend, each figure beside its limit in the same run.")
 
 STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
+    "api": [measure_api],
     "batches": [measure_batches],
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],

@@ -3,8 +3,8 @@
 It sends single messages and small runs, in threads of their own (deployments/courier_outbox.py). It starts queued runs
 that the API could not start, starts the flows that send bulk SMS and batches where none does, fires scheduled
 campaigns, puts due second tries into chunks, sends the chunks of dead senders (in child processes), closes runs,
-completes SMS campaigns, writes the results that are missing, and removes answers and files that were kept long
-enough. Any number of couriers may run: whatever one does is a conditional UPDATE, or idempotent.
+completes SMS campaigns, writes the results that are missing, applies what providers reported, and removes what was
+kept long enough. Any number of couriers may run: whatever one does is a conditional UPDATE, or idempotent.
 """
 
 import logging
@@ -24,6 +24,7 @@ from deployments.courier_children import Children
 from deployments.courier_completion import Completion
 from deployments.courier_drainers import DrainerStarts
 from deployments.courier_outbox import OutboxThreads
+from deployments.courier_removal import Removal
 from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
@@ -31,13 +32,12 @@ from models.rules.lifecycle import CampaignStatus, RunKind
 from models.session import DATABASE_AWAY, Database, Role
 from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
-from models.store.blobs import remove_expired_blobs
 from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
-from models.store.idempotency_keys import remove_old_answers
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
 from models.tables import Campaign, Run
+from tasks.reports.apply import apply_due
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import close_run
 from tasks.runs.results import store_results
@@ -57,10 +57,7 @@ _MIRROR_SECONDS = 3.0
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
 _LOST_SECONDS = 1.0
-_ANSWERS_SECONDS = 60.0  # an answer that is kept a minute too long is not found any more, and harms nobody
-_FILES_SECONDS = 60.0
-_FILES_MAX = 20  # an import's is up to 10 MB, attachments are up to 20
-_ANSWERS_MAX = 1000  # one may hold the ids of 10,000 messages
+_REPORTS_SECONDS = 0.5  # of a tick; what is left is applied at the next
 
 
 class Courier:
@@ -74,8 +71,7 @@ class Courier:
         self._beat_at = 0.0
         self._mirrored_at = 0.0
         self._partitions_at = 0.0
-        self._answers_at = 0.0
-        self._files_at = 0.0
+        self._removal = Removal(self._database)
         self._lost_at = 0.0
         self._completion = Completion(self._database)
         self._drainers = DrainerStarts(settings, self._database)
@@ -99,9 +95,9 @@ class Courier:
             self._close,
             self._completion.complete_campaigns,
             self._write_results,
+            self._apply_reports,
             self._make_partitions,
-            self._remove_old_answers,
-            self._remove_old_files,
+            self._removal.remove_old,
         ]
         for duty in duties:
             try:
@@ -217,6 +213,9 @@ class Courier:
         if closed is not None:
             log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
 
+    def _apply_reports(self) -> None:
+        apply_due(self._database, seconds=_REPORTS_SECONDS)
+
     def _make_partitions(self) -> None:
         if time.monotonic() < self._partitions_at:
             return
@@ -225,21 +224,6 @@ class Courier:
         self._partitions_at = time.monotonic() + _PARTITION_SECONDS
         if made:
             log.info("Made %s partitions ahead.", made)
-
-    def _remove_old_answers(self) -> None:
-        if time.monotonic() < self._answers_at:
-            return
-        with self._database.transaction(None) as session:
-            removed = remove_old_answers(session, limit=_ANSWERS_MAX)
-        # More than were taken at once are taken at the next tick.
-        self._answers_at = 0.0 if removed == _ANSWERS_MAX else time.monotonic() + _ANSWERS_SECONDS
-
-    def _remove_old_files(self) -> None:
-        if time.monotonic() < self._files_at:
-            return
-        with self._database.transaction(None) as session:
-            removed = remove_expired_blobs(session, limit=_FILES_MAX)
-        self._files_at = 0.0 if removed == _FILES_MAX else time.monotonic() + _FILES_SECONDS
 
     def _write_results(self) -> None:
         with self._database.transaction(None) as session:

@@ -58,6 +58,14 @@ class Settings(BaseSettings):
         "TLS, unix://path. Left out, and while it is away, Postgres counts.",
     )
 
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies in front whose X-Forwarded-For, -Proto and -Host are believed, by the admin panel above "
+        "all: its cookies, and the addresses it locks out.",
+    )
+
     prefect_port: int = Field(
         4200, ge=1, le=65535, description="Port of the Prefect server that `up` starts on loopback."
     )

@@ -181,6 +181,35 @@ PUBLIC_STATUS: Mapping[MessageState, str] = {
 }
 
 
+# An SMS has words of its own; a delivery that failed is stored as bounced (see `sms_status`).
+_SMS_STATUS: Mapping[MessageState, str] = {
+    **PUBLIC_STATUS,
+    MessageState.OPENED: "delivered",
+    MessageState.CLICKED: "delivered",
+    MessageState.COMPLAINED: "delivered",
+    MessageState.BOUNCED: "undelivered",
+}
+SMS_STATUSES = ("pending", "sent", "delivered", "undelivered", "failed", "expired")
+SMS_EXPIRED = "expired"
+"""The error code of an SMS that the network gave up after its time; also the status that it shows."""
+
+_NAMED_BY_STATE = frozenset({MessageState.UNCERTAIN, MessageState.SUPPRESSED, MessageState.CANCELLED})
+
+
+def sms_status(state: MessageState, error_code: str | None) -> str:
+    """The status that the API shows of an SMS."""
+    if state is MessageState.BOUNCED and error_code == SMS_EXPIRED:
+        return SMS_EXPIRED
+    return _SMS_STATUS[state]
+
+
+def shown_error(state: MessageState, error_code: str | None) -> str | None:
+    """The error code that the API shows: of a message that failed or is uncertain, and of no other."""
+    if state in _NAMED_BY_STATE:
+        return state.value
+    return error_code if state in (MessageState.FAILED, MessageState.BOUNCED) else None
+
+
 def sources_of(moves: Mapping[_State, frozenset[_State]], target: _State) -> list[str]:
     """The states from which `target` can be reached in one move."""
     return [source.value for source, targets in moves.items() if target in targets]

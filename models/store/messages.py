@@ -35,7 +35,7 @@ class PlannedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A message's new state, as it is written. `retry_after_seconds` goes with deferred, `reports` with accepted."""
+    """A message's new state, as it is written. `retry_after_seconds` goes with `deferred` only."""
 
     id: UUID
     position: int

@@ -1,4 +1,4 @@
-"""Messages that a request makes at once: singles, bulk SMS and batches of email, with their runs and the outbox.
+"""Messages that a request makes at once: bulk SMS and batches of email, with their runs and the outbox.
 
 Row-level security forbids COPY, so rows go in by INSERT … SELECT FROM unnest: one statement for any number.
 """
@@ -48,7 +48,7 @@ INSERT INTO messages (id, made_on, organization_id, run_id, content_id, contact_
                       position, variables, state, cost, segments, to_name, metadata, error_code)
 SELECT id, %(made_on)s, %(organization)s, %(run)s, coalesce(content_id, %(content)s), coalesce(contact_id, %(contact)s),
        %(channel)s, recipient,
-       CASE WHEN %(run)s::uuid IS NULL OR %(channel)s = 'sms' THEN recipient ELSE (no - 1)::text END, no - 1,
+       CASE WHEN %(channel)s = 'sms' THEN recipient ELSE (no - 1)::text END, no - 1,
        coalesce(variables, %(variable)s)::jsonb, coalesce(state, %(state)s), coalesce(cost, %(common_cost)s),
        coalesce(segments, %(segment)s), coalesce(to_name, %(name)s), coalesce(metadata, %(common_metadata)s)::jsonb,
        coalesce(error_code, %(code)s)
@@ -59,31 +59,11 @@ FROM unnest(%(ids)s::uuid[], %(recipients)s::text[], %(contents)s::uuid[], %(con
 """
 
 
-def write_single(session: Session, organization_id: UUID, channel: str, message: NewMessage) -> UUID:
-    """Write a message that is in no run, and put it into the outbox; returns its id."""
-    id_ = new_id()
-    _write(session, organization_id, None, channel, [id_], [message])
-    enqueue(session, organization_id, None, channel, [id_])
-    return id_
-
-
 def write_run_messages(
     session: Session, organization_id: UUID, run_id: UUID, channel: str, messages: Sequence[NewMessage]
 ) -> list[UUID]:
     """Write a run's messages, at positions in the given order; returns their ids in that order."""
     ids = message_ids(run_id, len(messages))
-    _write(session, organization_id, run_id, channel, ids, messages)
-    return ids
-
-
-def _write(
-    session: Session,
-    organization_id: UUID,
-    run_id: UUID | None,
-    channel: str,
-    ids: list[UUID],
-    messages: Sequence[NewMessage],
-) -> None:
     contents, content = common_or_array([message.content_id for message in messages])
     contacts, contact = common_or_array([message.contact_id for message in messages])
     variables, variable = common_or_array([message.variables for message in messages])
@@ -96,7 +76,7 @@ def _write(
     driver(session).execute(
         _WRITE,
         {
-            "made_on": made_on(ids[0]),
+            "made_on": made_on(run_id),
             "organization": organization_id,
             "run": run_id,
             "channel": channel,
@@ -122,6 +102,7 @@ def _write(
             "code": code,
         },
     )
+    return ids
 
 
 def enqueue(session: Session, organization_id: UUID, run_id: UUID | None, channel: str, ids: Sequence[UUID]) -> None:

@@ -108,10 +108,15 @@ def sender_to_use(session: Session, organization_id: UUID, name: str | None) -> 
     chosen = chosen.where(SenderId.is_default if name is None else SenderId.sender_id == name)
     found = session.execute(chosen).scalar_one_or_none()
     if found is None:
-        wrong = "The selected sender_id is not a verified sender ID of the organization."
-        none = "The sender_id field is required: the organization has no default sender ID."
-        raise InvalidInput({"sender_id": [none if name is None else wrong]})
+        raise no_sender(name)
     return found
+
+
+def no_sender(name: str | None) -> InvalidInput:
+    """The error where no sender ID of that name can be used; without a name, where there is no default."""
+    wrong = "The selected sender_id is not a verified sender ID of the organization."
+    none = "The sender_id field is required: the organization has no default sender ID."
+    return InvalidInput({"sender_id": [none if name is None else wrong]})
 
 
 def sender_names(session: Session, organization_id: UUID, ids: Collection[UUID]) -> dict[UUID, str]:

@@ -1,6 +1,7 @@
 """The tables. Importing this package makes all of them known to `Base.metadata`."""
 
 from models.tables.accounts import ApiToken, AuditEntry, User
+from models.tables.administration import AdminForm, AdminSession, LoginFailure
 from models.tables.base import Base
 from models.tables.campaigns import Campaign
 from models.tables.contacts import Contact, ContactList, ContactListMember, Suppression
@@ -16,6 +17,8 @@ from models.tables.senders import EmailDomain, SenderId
 from models.tables.templates import EmailTemplate, EmailTemplateVersion
 
 __all__ = [
+    "AdminForm",
+    "AdminSession",
     "ApiToken",
     "AuditEntry",
     "Base",
@@ -41,6 +44,7 @@ __all__ = [
     "ImportProblem",
     "IncomingEvent",
     "LedgerEntry",
+    "LoginFailure",
     "Message",
     "Organization",
     "Outbox",

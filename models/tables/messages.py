@@ -132,6 +132,7 @@ class EventKey(Base):
     """A provider's event that was stored already. Not partitioned, so that it is unique for all time it is kept."""
 
     __tablename__ = "event_keys"
+    __table_args__ = (Index("ix_event_keys_made_at", "made_at", postgresql_using="brin"),)
 
     provider: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, SmallInteger, text
+from sqlalchemy import CheckConstraint, ForeignKey, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base
@@ -65,8 +65,6 @@ class SoftBounce(Base):
     """A message that bounced softly, and after which its recipient got nothing yet. Five of them suppress."""
 
     __tablename__ = "soft_bounces"
-    __table_args__ = (Index("ix_soft_bounces_occurred_at", "occurred_at"),)
-
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     recipient: Mapped[str] = mapped_column(primary_key=True)
     message_id: Mapped[UUID] = mapped_column(primary_key=True)

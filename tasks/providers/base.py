@@ -45,7 +45,7 @@ class OutgoingMessage:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The answer for one message. `code` is short and stable (an SMTP enhanced status or reply code, a vendor's
-    number), `detail` one line for people, cut at 500 characters. `reports`: of an accepted message, what is known to be
+    number), `detail` one line for people, cut at 500 characters. `reports`: of a message it took, what is known to be
     reported of it later; a provider with webhooks has none."""
 
     kind: OutcomeKind

@@ -14,6 +14,7 @@ from api.app import create_app
 from models.session import Database, Role
 from models.settings import Settings
 from models.store.organizations import add_verified_domain, create_organization, create_token, top_up
+from models.store.sender_ids import add_verified_sender_id
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,29 @@ def funded(acme: Client, engine: Database) -> Client:
         add_verified_domain(session, acme.organization_id, "example.com")
         top_up(session, acme.organization_id, Decimal(100), reference="start")
     return acme
+
+
+@pytest.fixture
+def give_credits(engine: Database) -> Callable[[Client, str], None]:
+    """Tops an organization up."""
+
+    def give(client: Client, amount: str) -> None:
+        with engine.transaction(None) as session:
+            top_up(session, client.organization_id, Decimal(amount), reference=amount)
+
+    return give
+
+
+@pytest.fixture
+def sending(acme: Client, engine: Database) -> Client:
+    """Acme with EXOCLASS as its verified and default sender of SMS, and no credits."""
+    with engine.transaction(None) as session:
+        add_verified_sender_id(session, acme.organization_id, "EXOCLASS")
+    return acme
+
+
+@pytest.fixture
+def texting(sending: Client, give_credits: Callable[[Client, str], None]) -> Client:
+    """The same with 100 credits."""
+    give_credits(sending, "100")
+    return sending
