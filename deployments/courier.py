@@ -25,7 +25,7 @@ from deployments.courier_children import Children
 from deployments.courier_completion import Completion
 from deployments.courier_drainers import DrainerStarts
 from deployments.courier_outbox import OutboxThreads
-from deployments.courier_reports import Reports
+from deployments.courier_removal import Removal
 from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
@@ -35,10 +35,10 @@ from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
 from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
-from models.store.idempotency_keys import remove_old_answers
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
 from models.tables import Campaign, Run
+from tasks.reports.apply import apply_due
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import close_run
 from tasks.runs.results import store_results
@@ -58,8 +58,7 @@ _MIRROR_SECONDS = 3.0
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
 _LOST_SECONDS = 1.0
-_ANSWERS_SECONDS = 60.0  # an answer that is kept a minute too long is not found any more, and harms nobody
-_ANSWERS_MAX = 1000  # one may hold the ids of 10,000 messages
+_REPORTS_SECONDS = 0.5  # of a tick; what is left is applied at the next
 
 
 class Courier:
@@ -73,9 +72,8 @@ class Courier:
         self._beat_at = 0.0
         self._mirrored_at = 0.0
         self._partitions_at = 0.0
-        self._answers_at = 0.0
+        self._removal = Removal(self._database)
         self._lost_at = 0.0
-        self._reports = Reports(self._database)
         self._completion = Completion(self._database)
         self._drainers = DrainerStarts(settings, self._database)
         self._outbox = OutboxThreads(settings, self._name)
@@ -96,12 +94,11 @@ class Courier:
             self._retry_deferred,
             self._adopt_orphans,
             self._close,
-            self._reports.apply,
+            self._apply_reports,
             self._completion.complete_campaigns,
             self._write_results,
             self._make_partitions,
-            self._remove_old_answers,
-            self._reports.forget_old,
+            self._removal.remove_old,
         ]
         for duty in duties:
             try:
@@ -217,6 +214,9 @@ class Courier:
         if closed is not None:
             log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
 
+    def _apply_reports(self) -> None:
+        apply_due(self._database, seconds=_REPORTS_SECONDS)
+
     def _make_partitions(self) -> None:
         if time.monotonic() < self._partitions_at:
             return
@@ -225,14 +225,6 @@ class Courier:
         self._partitions_at = time.monotonic() + _PARTITION_SECONDS
         if made:
             log.info("Made %s partitions ahead.", made)
-
-    def _remove_old_answers(self) -> None:
-        if time.monotonic() < self._answers_at:
-            return
-        with self._database.transaction(None) as session:
-            removed = remove_old_answers(session, limit=_ANSWERS_MAX)
-        # More than were taken at once are taken at the next tick.
-        self._answers_at = 0.0 if removed == _ANSWERS_MAX else time.monotonic() + _ANSWERS_SECONDS
 
     def _write_results(self) -> None:
         with self._database.transaction(None) as session:
