@@ -16,6 +16,7 @@ from api.blueprints import (
     suppressions,
     templates,
 )
+from api.documentation.pages import register_pages
 from api.encoding import ExactJson
 from api.errors import register_errors
 from api.idempotency import answer_once
@@ -28,7 +29,18 @@ from models.settings import Settings, load_settings
 # An import may be 10 MB, which its own rule checks (422); this is where reading stops (413).
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
 
-PUBLIC = frozenset({"api-docs.openapi_json", "health.live", "health.ready", "health.everything", "metrics.metrics"})
+PUBLIC = frozenset(
+    {
+        "api-docs.openapi_json",
+        "docs.interactive",
+        "docs.reference",
+        "docs.static",
+        "health.live",
+        "health.ready",
+        "health.everything",
+        "metrics.metrics",
+    }
+)
 """The endpoints that need no token. All others do, without having to say so."""
 
 BLUEPRINTS: list[Blueprint] = [
@@ -72,5 +84,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     show_limits(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
-    register_resources(app, BLUEPRINTS)
+    description = register_resources(app, BLUEPRINTS)
+    register_pages(app, lambda: description.document, settings.api_url)
     return app
