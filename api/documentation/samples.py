@@ -26,6 +26,7 @@ _KINDS = (
     "events",
 )
 # UUIDv7 of 2026-01-15T10:00:00Z and the seconds after it.
+_OF_A_KIND = 3  # as many as a documented example has
 _FIRST_MILLISECOND = 0x019BC1190100
 
 _CREATED_BY = {
@@ -66,7 +67,7 @@ def sample_id(kind: str, number: int = 0) -> str:
 
 def sample_ids() -> dict[str, str]:
     """The kind of each id that stands for an existing thing in requests."""
-    return {sample_id(kind): kind for kind in _KINDS}
+    return {sample_id(kind, number): kind for kind in _KINDS for number in range(_OF_A_KIND)}
 
 
 def kind_of_path(path: str) -> str:
