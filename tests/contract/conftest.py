@@ -15,5 +15,7 @@ def world(settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """An organization in a clean database, and an API of its own."""
     database = Database(settings, Role.ENGINE, pool_size=2)
     with running_api(settings, tmp_path_factory.mktemp("api")) as url:
-        yield World.create(settings, database, url)
+        world = World.create(settings, database, url)
+        yield world
+        world.client.close()
     database.close()

@@ -21,5 +21,7 @@ def api_url(session_settings: Settings, tmp_path_factory: pytest.TempPathFactory
 def world(settings: Settings, api_url: str) -> Iterator[World]:
     """An organization in a clean database."""
     database = Database(settings, Role.ENGINE, pool_size=2)
-    yield World.create(settings, database, api_url)
+    world = World.create(settings, database, api_url)
+    yield world
+    world.client.close()
     database.close()

@@ -1,15 +1,15 @@
 """schemathesis against a running API, with ids of things that are there."""
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
+from schemathesis.hooks import unregister
 
 from api.documentation.samples import kind_of_field, kind_of_parameter, sample_ids
 from tests.support.world import World
@@ -32,26 +32,28 @@ class Findings:
         return {label for label, statuses in self.statuses.items() if any(200 <= each < 300 for each in statuses)}
 
 
-def fuzz(world: World, config_file: Path, configure: Callable[[SchemathesisConfig], None]) -> Findings:
-    """Run schemathesis on all operations of the API that `world` talks to."""
-    config = SchemathesisConfig.from_path(config_file)
-    config.projects.default.headers = {"Authorization": f"Bearer {world.token}"}
-    configure(config)
+def fuzz(world: World, settings: Mapping[str, Any]) -> Findings:
+    """Run schemathesis, set up as in its configuration files, on all operations of the API that `world` talks to."""
+    config = SchemathesisConfig.from_dict({**settings, "headers": {"Authorization": f"Bearer {world.token}"}})
     schema = schemathesis.openapi.from_url(f"{world.url}/openapi.json", config=config)
     findings, things = Findings(), _Things(world)
 
-    @schema.hook
+    @schemathesis.hook
     def before_call(_context: object, case: Any, _kwargs: dict[str, Any]) -> None:
         things.put_into(case)
 
-    @schema.hook
+    @schemathesis.hook
     def after_call(_context: object, case: Any, response: Any) -> None:
         findings.requests += 1
         if case.method == case.operation.method.upper():
             findings.statuses[case.operation.label].add(response.status_code)
 
-    for event in from_schema(schema).execute():
-        _note(findings, event)
+    try:
+        for event in from_schema(schema).execute():
+            _note(findings, event)
+    finally:  # hooks around a call can only be everybody's
+        for hook in (before_call, after_call):
+            unregister(hook)
     return findings
 
 
