@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
-from os.path import commonprefix
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,11 @@ def nearest_documented(method: str, path: str) -> Documented:
     def likeness(each: Documented) -> tuple[bool, int, bool, int]:
         one, other = general(each.path), general(path)
         is_it = (each.method, one) == (method, other)
-        return is_it, len(commonprefix((one, other))), other.startswith(one), each.place
+        return is_it, _alike(one, other), other.startswith(one), each.place
 
     return max(documented_endpoints(), key=likeness)
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two paths have in common at their beginning."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

@@ -57,7 +57,7 @@ _DESCRIPTIONS: Mapping[int, str] = {
     403: "It is there, and not yours to change.",
     404: "There is no such thing in your organization; also for an id that cannot be one.",
     405: "The path is there, the method is not.",
-    409: "It is in a state in which this cannot be done; or a request with the same `Idempotency-Key` has not ended yet.",
+    409: "Its state does not allow this; or a request with the same `Idempotency-Key` has not ended yet.",
     413: "The request is larger than 16 MB.",
     422: "What is wrong, by the name of the field; all of it at once.",
     429: "The organization has used up its requests of this minute.",

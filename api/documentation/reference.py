@@ -100,7 +100,8 @@ def _anchor(name: str) -> str:
 
 def _entry(document: Document, path: str, method: str, operation: Operation) -> Entry:
     requests = _requests(document, path, method, operation)
-    answers, errors = [], []
+    answers: list[Answer] = []
+    errors: list[Answer] = []
     for status, answer in sorted(operation["responses"].items()):
         found = _resolve(document, answer)
         shown = Answer(status, found.get("description", ""), _example_text(found))

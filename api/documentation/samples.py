@@ -118,8 +118,9 @@ DERIVED: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
     "admin_status": lambda values: "approved" if values.get("is_verified") else "pending",
     "provider_status": lambda values: "verified" if values.get("is_verified") else "pending",
     "errors_total": lambda values: len(values.get("errors") or ()),
-    "rows": lambda values: sum(values.get(name) or 0 for name in ("imported", "skipped"))
-    + len(values.get("errors") or ()),
+    "rows": lambda values: (
+        sum(values.get(name) or 0 for name in ("imported", "skipped")) + len(values.get("errors") or ())
+    ),
 }
 """What follows from the rest of an example."""
 

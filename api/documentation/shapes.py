@@ -61,19 +61,15 @@ class Shaper:
         found = self.resolve(schema)
         kinds = [kind for kind in _as_list(found.get("type", ())) if kind != "null"]
         kind = kinds[0] if kinds else None
-        if given is None and (is_nullable or _is_nullable(found) or kind is None):
+        if depth > _DEPTH_MAX or (given is None and (is_nullable or _is_nullable(found) or kind is None)):
             return None
         if given is not _MISSING and (not _is_of_kind(given, kind) or _is_filler(given)):
             given = _MISSING
-        if depth > _DEPTH_MAX:
-            return None
         if kind == "object" and "properties" in found:
             return self._object(found, given, number, depth)
         if kind == "array":
             return self._array(found, given, name, depth)
         if found.get("format") == "uuid":
-            if given is _MISSING and is_nullable and not self.is_request:
-                return None
             return sample_id(kind_of_field(name, self.path), number)
         return self._default(found, name) if given is _MISSING else given
 

@@ -57,7 +57,7 @@ def python_example(request: Request) -> str:
     imports = ["import os", *(["from pathlib import Path"] if request.form else []), "", "import requests", ""]
     lines = [
         f"answer = requests.{request.method}(",
-        f"    os.environ[\"API\"] + {_literal(request.path.removeprefix(PREFIX), 4)},",
+        f'    os.environ["API"] + {_literal(request.path.removeprefix(PREFIX), 4)},',
         '    headers={"Authorization": "Bearer " + os.environ["TOKEN"]},',
     ]
     if request.query:

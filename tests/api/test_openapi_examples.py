@@ -38,9 +38,10 @@ def _bodies(description: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
         where = f"{method.upper()} {path}"
         found += [(where, *each) for each in operation.get("requestBody", {}).get("content", {}).items()]
         for status, answer in operation["responses"].items():
+            shown = answer
             if "$ref" in answer:
-                answer = description["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]
-            found += [(f"{where} {status}", *each) for each in answer.get("content", {}).items()]
+                shown = description["components"]["responses"][answer["$ref"].rsplit("/", 1)[1]]
+            found += [(f"{where} {status}", *each) for each in shown.get("content", {}).items()]
     return found
 
 
@@ -69,9 +70,7 @@ def test_every_parameter_is_described_and_its_example_fits(description) -> None:
             where = (path, parameter["name"])
             if not parameter.get("description"):
                 undescribed.append(where)
-            if "example" in parameter and (
-                errors := _errors(description, parameter["schema"], parameter["example"])
-            ):
+            if "example" in parameter and (errors := _errors(description, parameter["schema"], parameter["example"])):
                 wrong[where] = errors
     assert (undescribed, wrong) == ([], {})
 

@@ -71,9 +71,7 @@ def _note(findings: Findings, event: object) -> None:
                     interaction = event.recorder.interactions.get(case_id)
                     answer = interaction.response if interaction else None
                     shown = f"{answer.status_code} {answer.text[:500]}" if answer else ""
-                    findings.failures.setdefault(
-                        key, f"{failure.message}\n{check.failure_info.code_sample}\n{shown}"
-                    )
+                    findings.failures.setdefault(key, f"{failure.message}\n{check.failure_info.code_sample}\n{shown}")
 
 
 class _Things:

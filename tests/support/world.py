@@ -156,8 +156,8 @@ class World:
         with self.engine.transaction(None) as session:
             session.execute(
                 text("""
-                    INSERT INTO campaigns (id, organization_id, channel, name, status, subject, html_content, text_content,
-                                           target_list_ids, sender_id_id, run_id, scheduled_at)
+                    INSERT INTO campaigns (id, organization_id, channel, name, status, subject, html_content,
+                                           text_content, target_list_ids, sender_id_id, run_id, scheduled_at)
                     VALUES (:id, :organization, :channel, 'C', :status, 'S', '<p>x</p>', 'x', :lists, :sender, :run,
                             CASE WHEN :status = 'scheduled' THEN now() + interval '1 day' END)
                 """),
