@@ -76,11 +76,11 @@ _EXAMPLES: Mapping[int, dict[str, Any]] = {
     409: {
         "success": False,
         "message": "A campaign that is completed cannot be cancelled.",
-        "error": {"code": "illegal_state", "current_status": "completed"},
+        "error": {"code": "invalid_status", "current_status": "completed"},
     },
     413: {"message": "Payload Too Large"},
     422: {
-        "message": "The name field is required. (and 1 more errors)",
+        "message": "The name field is required. (and 1 more error)",
         "errors": {
             "name": ["The name field is required."],
             "target_list_ids.0": ["The target_list_ids.0 field must be a valid UUID."],

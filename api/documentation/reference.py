@@ -10,6 +10,7 @@ from api.documentation.contract import find_documented
 from api.documentation.describe import Document, Operation, operations
 from api.documentation.multipart import form_fields
 from api.documentation.snippets import Request, curl_example, example_parameters, fill_path, python_example
+from api.idempotency import HEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ class Entry:
     summary: str
     description: str
     fields: list[Field]
+    takes_key: bool
     snippets: list[Snippet]
     answers: list[Answer]
     errors: list[Answer]
@@ -100,6 +102,7 @@ def _anchor(name: str) -> str:
 
 def _entry(document: Document, path: str, method: str, operation: Operation) -> Entry:
     requests = _requests(document, path, method, operation)
+    parameters = _parameters(document, path, operation)
     answers: list[Answer] = []
     errors: list[Answer] = []
     for status, answer in sorted(operation["responses"].items()):
@@ -112,7 +115,8 @@ def _entry(document: Document, path: str, method: str, operation: Operation) -> 
         path=path,
         summary=operation.get("summary", ""),
         description=operation.get("description", ""),
-        fields=[*_parameters(document, path, operation), *_body_fields(document, operation)],
+        fields=[*(each for each in parameters if each.place != "header"), *_body_fields(document, operation)],
+        takes_key=any(each.name == HEADER for each in parameters),
         snippets=[
             Snippet(form if len(requests) > 1 else "", curl_example(request), python_example(request))
             for form, request in requests
