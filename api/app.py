@@ -4,15 +4,20 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
 from api import health, metrics
+from api.admin import door
+from api.admin.panel import register_panel
 from api.blueprint import Blueprint, IdConverter
 from api.blueprints import (
     account,
+    analytics,
     campaigns,
     contact_imports,
     contact_lists,
     contacts,
     email_domains,
     sender_ids,
+    sms,
+    sms_campaigns,
     suppressions,
     templates,
 )
@@ -23,6 +28,7 @@ from api.idempotency import answer_once
 from api.openapi import register_resources
 from api.scope import Resources, authenticated
 from api.throttle import show_limits
+from api.valkey_counter import ValkeyCounter
 from models.session import Database, Role
 from models.settings import Settings, load_settings
 
@@ -49,10 +55,13 @@ BLUEPRINTS: list[Blueprint] = [
     contact_lists.blueprint,
     templates.blueprint,
     campaigns.blueprint,
+    sms_campaigns.blueprint,
     email_domains.blueprint,
     suppressions.blueprint,
     account.blueprint,
     sender_ids.blueprint,
+    analytics.blueprint,
+    sms.blueprint,
 ]
 
 
@@ -65,6 +74,8 @@ class Application(Flask):
         """Authenticate, do the work (once) and commit; what goes wrong on the way is answered by api/errors.py."""
         if request.routing_exception is not None or request.endpoint in PUBLIC:
             return super().dispatch_request()
+        if "admin" in request.blueprints:  # people, with sessions
+            return door.answer(super().dispatch_request)
         with authenticated():
             return answer_once(self._answer)
 
@@ -78,7 +89,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application("api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BYTES_MAX
     app.url_map.converters["id"] = IdConverter
-    app.extensions["exosend"] = Resources(settings, Database(settings, Role.API, pool_size=settings.api_threads))
+    app.extensions["exosend"] = Resources(
+        settings,
+        Database(settings, Role.API, pool_size=settings.api_threads),
+        ValkeyCounter(settings.throttle_url) if settings.throttle_url else None,
+    )
     register_errors(app)
     metrics.count_requests(app)
     show_limits(app)
@@ -86,4 +101,5 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(metrics.blueprint)
     description = register_resources(app, BLUEPRINTS)
     register_pages(app, lambda: description.document, settings.api_url)
+    register_panel(app, settings)
     return app

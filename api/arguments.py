@@ -13,12 +13,30 @@ from models.errors import InvalidInput
 _Result = TypeVar("_Result")
 
 Values = dict[str, Any]
-Arguments = Callable[[], Values]
-"""What a view gets for its body or its query: called, it checks them. A view calls it when it knows that the thing
-in its path is there, since 404 comes before 422."""
+Errors = dict[str, list[str]]
 
 DEPTH_MAX = 32  # of nested lists and objects: more than any field takes
 _BODY = "body"
+
+
+class Arguments:
+    """What a view gets for its body or its query: called, it checks them.
+
+    A view calls it when it knows that the thing in its path is there, since 404 comes before 422.
+    """
+
+    def __init__(self, checker: Schema, read: Callable[[], Mapping[str, Any]]) -> None:
+        self._checker = checker
+        self._read = read
+
+    def __call__(self) -> Values:
+        """The values. Raises InvalidInput."""
+        return check(self._checker, self._read())
+
+    def partly(self) -> tuple[Values, Errors]:
+        """The values that are right, and what is wrong with the others: for a view with checks of its own, so that
+        its answer names every wrong field at once. Raises InvalidInput for a body that cannot be read."""
+        return check_partly(self._checker, self._read())
 
 
 class LateArguments:
@@ -36,7 +54,7 @@ class LateArguments:
         def decorator(view: Callable[..., _Result]) -> Callable[..., _Result]:
             @wraps(view)
             def wrapper(*args: Any, **kwargs: Any) -> _Result:
-                return view(lambda: check(checker, read(request)), *args, **kwargs)
+                return view(Arguments(checker, lambda: read(request)), *args, **kwargs)
 
             return wrapper
 
@@ -45,15 +63,27 @@ class LateArguments:
 
 def check(checker: Schema, given: Mapping[str, Any]) -> Values:
     """The values of a schema's fields. Raises InvalidInput."""
-    errors: dict[str, list[str]] = {}
+    values, errors = check_partly(checker, given)
+    if errors:
+        raise InvalidInput(errors)
+    return values
+
+
+def check_partly(checker: Schema, given: Mapping[str, Any]) -> tuple[Values, Errors]:
+    """The values of the fields that are right, and what is wrong with the others.
+
+    Raises InvalidInput for text that is none and for what is nested too deeply.
+    """
+    errors: Errors = {}
     cleaned = _clean(given, "", errors, 0)
     if errors:
         raise InvalidInput(errors)
     try:
         values: Values = checker.load(cleaned)
     except ValidationError as error:
-        raise InvalidInput(flatten(error.messages)) from None
-    return values
+        right = dict(error.valid_data or {})
+        return {name: right[name] for name in right if name not in error.messages}, flatten(error.messages)
+    return values, {}
 
 
 def flatten(messages: object, place: str = "") -> dict[str, list[str]]:

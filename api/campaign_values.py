@@ -1,6 +1,6 @@
 """Between a campaign in JSON and its row: what fields mean together, and the numbers of its run."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -23,34 +23,41 @@ _WITHOUT_NULL: dict[str, Any] = {"template_variables": {}, "target_list_ids": []
 _NOTHING = Totals()
 
 
-def campaign_columns(session: Session, organization_id: UUID, values: Values, campaign: Campaign | None) -> Values:
-    """The columns of checked values; `campaign` is the one that changes.
+class Findings:
+    """What is wrong with a campaign, collected so that one answer names all of it."""
 
-    Raises InvalidInput naming all that is wrong.
-    """
-    columns = dict(values)
-    for name, default in _WITHOUT_NULL.items():
-        if name in columns and columns[name] is None:
-            columns[name] = default
-    errors: dict[str, list[str]] = {}
+    def __init__(self) -> None:
+        self.errors: dict[str, list[str]] = {}
 
-    def collect(check: Any, *args: Any, **kwargs: Any) -> Any:
+    def collect(self, check: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """What the check returns; None where it found something."""
         try:
             return check(*args, **kwargs)
         except InvalidInput as error:
-            errors.update(error.errors)
+            self.errors.update(error.errors)
+            return None
 
+    def end(self) -> None:
+        """Raise InvalidInput if anything was found."""
+        if self.errors:
+            raise InvalidInput(self.errors)
+
+
+def campaign_columns(session: Session, organization_id: UUID, values: Values, campaign: Campaign | None) -> Values:
+    """The columns of checked values of an email campaign; `campaign` is the one that changes.
+
+    Raises InvalidInput naming all that is wrong.
+    """
+    columns = without_nulls(values, _WITHOUT_NULL)
+    findings = Findings()
     for field, kind in _SOURCES.items():
         if columns.get(field) is not None:
-            collect(check_source, field, columns[field], kind)
-    if columns.get("timezone") is not None:
-        collect(time_zone, columns["timezone"])
+            findings.collect(check_source, field, columns[field], kind)
     if columns.get("segment_filters") is not None:
-        collect(parse_segment, columns["segment_filters"])
+        findings.collect(parse_segment, columns["segment_filters"])
         columns["segment_filters"] = columns["segment_filters"] or None
-    if columns.get("scheduled_at") is not None and "timezone" not in errors:
-        columns["scheduled_at"] = collect(_instant, session, organization_id, columns, campaign)
-    collect(
+    check_hour(findings, session, organization_id, columns, campaign)
+    findings.collect(
         check_references,
         session,
         organization_id,
@@ -58,9 +65,23 @@ def campaign_columns(session: Session, organization_id: UUID, values: Values, ca
         domain_id=columns.get("email_domain_id"),
         list_ids=columns.get("target_list_ids", ()),
     )
-    if errors:
-        raise InvalidInput(errors)
+    findings.end()
     return columns
+
+
+def without_nulls(values: Values, defaults: Values) -> Values:
+    """The values, null being the default where a column has one."""
+    return {name: defaults.get(name) if value is None else value for name, value in values.items()}
+
+
+def check_hour(
+    findings: Findings, session: Session, organization_id: UUID, columns: Values, campaign: Campaign | None
+) -> None:
+    """Check the time zone, and put the instant in place of the text of `scheduled_at`."""
+    if columns.get("timezone") is not None:
+        findings.collect(time_zone, columns["timezone"])
+    if columns.get("scheduled_at") is not None and "timezone" not in findings.errors:
+        columns["scheduled_at"] = findings.collect(_instant, session, organization_id, columns, campaign)
 
 
 def schedule_columns(session: Session, organization_id: UUID, values: Values, campaign: Campaign) -> Values:
@@ -70,9 +91,14 @@ def schedule_columns(session: Session, organization_id: UUID, values: Values, ca
     else:
         time_zone(values["timezone"])
     at = _instant(session, organization_id, values, campaign)
+    check_future(at)
+    return {**values, "scheduled_at": at}
+
+
+def check_future(at: datetime) -> None:
+    """Raise InvalidInput for an hour that has come already."""
     if at <= datetime.now(UTC):
         raise InvalidInput({"scheduled_at": ["The scheduled_at field must be a date after now."]})
-    return {**values, "scheduled_at": at}
 
 
 def _instant(session: Session, organization_id: UUID, values: Values, campaign: Campaign | None) -> datetime:
@@ -82,12 +108,16 @@ def _instant(session: Session, organization_id: UUID, values: Values, campaign: 
 
 
 def with_totals(session: Session, organization_id: UUID, campaigns: Sequence[Campaign]) -> list[dict[str, Any]]:
-    """Campaigns with the totals of their runs, as CampaignSchema shows them."""
+    """Email campaigns with the totals of their runs, as CampaignSchema shows them."""
+    return [_shown(campaign, totals) for campaign, totals in totals_of(session, organization_id, campaigns)]
+
+
+def totals_of(session: Session, organization_id: UUID, campaigns: Sequence[Campaign]) -> list[tuple[Campaign, Totals]]:
+    """The campaigns, each with the totals of its run; zeros before there is one."""
     run_ids = [campaign.run_id for campaign in campaigns if campaign.run_id is not None]
     totals = campaign_totals(session, organization_id, run_ids)
     return [
-        _shown(campaign, totals.get(campaign.run_id, _NOTHING) if campaign.run_id else _NOTHING)
-        for campaign in campaigns
+        (campaign, totals.get(campaign.run_id, _NOTHING) if campaign.run_id else _NOTHING) for campaign in campaigns
     ]
 
 

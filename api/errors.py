@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, jsonify, request
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import RequestRedirect
 
 from models.errors import ExoSendError, Forbidden, IllegalState, InsufficientCredits, InvalidInput, NotFound
+from models.session import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +29,7 @@ def register_errors(app: Flask) -> None:
     """Make the application answer every exception in the contract's form."""
     app.register_error_handler(ExoSendError, _product_error)
     app.register_error_handler(HTTPException, _http_error)
-    for away in (OperationalError, InterfaceError, PoolTimeoutError):
+    for away in DATABASE_AWAY:
         app.register_error_handler(away, _database_away)
     app.register_error_handler(Exception, _unexpected)
 

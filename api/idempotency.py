@@ -58,6 +58,11 @@ def answer_once(work: Callable[[], Response]) -> Response:
     return answer
 
 
+def keeps_answer() -> bool:
+    """Whether the request has a key, so that its answer is written when the view has ended."""
+    return g.get("keyed") is not None
+
+
 def keep_answer(make: Callable[[], Response]) -> None:
     """Keep the answer that `make` gives, if it is a success and the request has a key.
 

@@ -18,22 +18,24 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import Unauthenticated
-from api.throttle import check_limit
+from api.throttle import admit_request, check_limit
+from api.valkey_counter import ValkeyCounter
 from models.errors import NotFound
 from models.session import Database
 from models.settings import Settings
 from models.store.organizations import hash_secret
-from models.store.tokens import Caller, admit
+from models.store.tokens import Caller
 
 _BEARER = re.compile(r"Bearer +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\|([\x21-\x7e]{1,200})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the process has once: settings and a pool of connections."""
+    """What the process has once: settings, a pool of connections, and what counts requests if Postgres does not."""
 
     settings: Settings
     database: Database
+    counter: ValkeyCounter | None
 
 
 class Own(NamedTuple):
@@ -106,7 +108,7 @@ def authenticated() -> Iterator[Scope]:
             raise RequestEntityTooLarge  # it came in chunks: Werkzeug stops reading at the limit, and says nothing
     with ExitStack() as transaction:
         connection = transaction.enter_context(database.autocommit())
-        admission = admit(connection, token_id, secret_hash)
+        admission = admit_request(connection, resources().counter, token_id, secret_hash)
         if admission is None:
             raise Unauthenticated
         check_limit(admission)

@@ -1,13 +1,16 @@
 """How many requests an organization may make in a minute, and what it is told about it.
 
-Counting is one statement, together with the look-up of the token (models/store/tokens.py, `admit`). Whatever counts
-elsewhere has to give the same `Admission`.
+In Postgres counting is one statement together with the look-up of the token (models/store/tokens.py, `admit`).
 """
 
-from flask import Flask, Response, g
+from uuid import UUID
 
+from flask import Flask, Response, g
+from sqlalchemy import Connection
+
+from api.valkey_counter import ValkeyCounter
 from models.errors import ExoSendError
-from models.store.tokens import Admission
+from models.store.tokens import Admission, admit, identify
 
 
 class TooManyRequests(ExoSendError):
@@ -17,6 +20,23 @@ class TooManyRequests(ExoSendError):
 
     def __init__(self) -> None:
         super().__init__("Too Many Attempts.")
+
+
+def admit_request(
+    connection: Connection, counter: ValkeyCounter | None, token_id: UUID, secret_hash: bytes
+) -> Admission | None:
+    """Find out who calls, and count the request; None: nobody who is known.
+
+    Where `counter` cannot count, Postgres does, from nothing: for the rest of that minute up to twice the limit passes.
+    """
+    if counter is not None:
+        caller = identify(connection, token_id, secret_hash)
+        if caller is None:
+            return None
+        counted = counter.count(caller.organization_id, caller.rate_limit)
+        if counted is not None:
+            return Admission(caller, counted.remaining, counted.retry_after)
+    return admit(connection, token_id, secret_hash)
 
 
 def check_limit(admission: Admission) -> None:

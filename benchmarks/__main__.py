@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from cyclopts import App, Parameter
 from rich.console import Console
 
+from benchmarks.api import measure_api
 from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
 from benchmarks.importing import flow_start_seconds, measure_import
@@ -16,8 +17,9 @@ from benchmarks.machine import fresh_database, running_postgres
 from benchmarks.measure import Bench, Figure
 from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
+from benchmarks.singles import measure_singles
 
-Kind = Literal["plan", "dispatch", "composing", "import"]
+Kind = Literal["plan", "dispatch", "composing", "import", "singles", "api"]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
 _RESULTS = Path(__file__).parent / "results"
@@ -25,6 +27,7 @@ _RESULTS = Path(__file__).parent / "results"
 app = App(name="python -m benchmarks", help="Measure ExoSend, each figure beside its limit in the same run.")
 
 STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
+    "api": [measure_api],
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],
     "import": [
@@ -36,6 +39,7 @@ STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
         lambda bench: [measure_plan(bench, 100_000)],
         lambda bench: [measure_plan(bench, 1_000_000)],
     ],
+    "singles": [measure_singles],
 }
 
 

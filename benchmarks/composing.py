@@ -72,7 +72,8 @@ def _planned(count: int) -> list[PlannedMessage]:
     suppressed = pl.DataFrame(schema={"recipient": pl.String})
     kept = plan_email(rows, suppressed, segment=parse_segment({}), price=Decimal("0.001"), tags=TAGS).kept
     run_id: UUID = new_id()
+    content_id = new_id()
     return [
-        PlannedMessage(message_id(run_id, position), position, recipient, variables, 0, 0.0)
+        PlannedMessage(message_id(run_id, position), position, recipient, variables, 0, 0.0, content_id, None)
         for position, recipient, variables in kept.select("position", "recipient", "variables").iter_rows()
     ]

@@ -28,6 +28,12 @@ org = App(name="org", help="Organizations.")
 org.command("deployments.commands.org:create", name="create", help="Create an organization and its first token.")
 app.command(org)
 
+user = App(name="user", help="Who may log in to the admin panel.")
+user.command("deployments.commands.user:create", name="create", help="Create a user of the admin panel.")
+user.command("deployments.commands.user:show", name="list", help="List all users.")
+user.command("deployments.commands.user:password", name="password", help="Give a user another password.")
+app.command(user)
+
 sender = App(name="sender", help="SMS sender IDs, and the two stages of their approval.")
 sender.command("deployments.commands.sender:show", name="list", help="List the sender IDs of all organizations.")
 sender.command("deployments.commands.sender:approve", name="approve", help="Approve one as administrator (stage 1).")

@@ -1,9 +1,10 @@
 """The courier: the long-lived process that moves on what no flow does. `python -m deployments.courier`.
 
-It starts queued runs that the API could not start, fires scheduled campaigns, puts due second tries into chunks,
-sends the chunks of dead senders (in child processes), closes runs, writes the results that are missing, and removes
-answers that were kept for idempotency keys long enough. Any number of couriers may run: whatever one does is a
-conditional UPDATE, or idempotent.
+It sends single messages and small runs, in threads of their own (deployments/courier_outbox.py). It starts queued runs
+that the API could not start, starts the flows that send bulk SMS and batches where none does, fires scheduled
+campaigns, puts due second tries into chunks, sends the chunks of dead senders (in child processes), closes runs,
+completes SMS campaigns, writes the results that are missing, applies what providers reported, and removes what was
+kept long enough. Any number of couriers may run: whatever one does is a conditional UPDATE, or idempotent.
 """
 
 import logging
@@ -20,6 +21,9 @@ from sqlalchemy.orm import Session
 
 from api.starter import start_flow
 from deployments.courier_children import Children
+from deployments.courier_completion import Completion
+from deployments.courier_drainers import DrainerStarts
+from deployments.courier_outbox import OutboxThreads
 from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
@@ -30,12 +34,15 @@ from models.store import heartbeats, loose_ends
 from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
 from models.store.idempotency_keys import remove_old_answers
+from models.store.incoming_events import forget_old_keys
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
 from models.tables import Campaign, Run
+from tasks.reports.apply import apply_due
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import close_run
 from tasks.runs.results import store_results
+from tasks.sending.outbox_journal import flag_lost
 
 log = logging.getLogger("courier")
 _T = TypeVar("_T")
@@ -50,8 +57,13 @@ _PREFECT_SECONDS = 10.0  # a campaign scheduled in Prefect is Prefect's to start
 _MIRROR_SECONDS = 3.0
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
+_LOST_SECONDS = 1.0
+_REPORTS_SECONDS = 0.5  # of a tick; what is left is applied at the next
 _ANSWERS_SECONDS = 60.0  # an answer that is kept a minute too long is not found any more, and harms nobody
 _ANSWERS_MAX = 1000  # one may hold the ids of 10,000 messages
+_KEYS_SECONDS = 3600.0
+_KEYS_DAYS = 35  # providers repeat a report for days, not for weeks
+_KEYS_MAX = 10_000
 
 
 class Courier:
@@ -66,6 +78,15 @@ class Courier:
         self._mirrored_at = 0.0
         self._partitions_at = 0.0
         self._answers_at = 0.0
+        self._keys_at = 0.0
+        self._lost_at = 0.0
+        self._completion = Completion(self._database)
+        self._drainers = DrainerStarts(settings, self._database)
+        self._outbox = OutboxThreads(settings, self._name)
+
+    def start(self) -> None:
+        """Begin to send the outbox; `tick` does the rest."""
+        self._outbox.start()
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
@@ -74,12 +95,17 @@ class Courier:
             self._mirror_schedules,
             self._fire_scheduled,
             self._start_queued,
+            self._drainers.start_missing,
+            self._flag_lost,
             self._retry_deferred,
             self._adopt_orphans,
             self._close,
+            self._completion.complete_campaigns,
             self._write_results,
+            self._apply_reports,
             self._make_partitions,
             self._remove_old_answers,
+            self._forget_old_reports,
         ]
         for duty in duties:
             try:
@@ -91,8 +117,10 @@ class Courier:
                 log.exception("%s failed; it is tried again.", duty.__name__)
 
     def stop(self) -> None:
-        """End the children, which give back what they have, and say goodbye."""
+        """End the threads and children, which give back what they have, and say goodbye."""
+        self._outbox.ask_to_stop()
         self._children.end()
+        self._outbox.stop()
         try:
             with self._database.transaction(None) as session:
                 heartbeats.stop_beating(session, self._name)
@@ -159,6 +187,13 @@ class Courier:
             record_flow(session, run.organization_id, run.id, flow_run_id, run.epoch)
         log.info("Started %s for run %s.", DEPLOYMENTS[kind], run.id)
 
+    def _flag_lost(self) -> None:
+        if time.monotonic() < self._lost_at:
+            return
+        self._lost_at = time.monotonic() + _LOST_SECONDS
+        if lost := flag_lost(self._database):
+            log.warning("%s messages of a courier that is gone are uncertain.", lost)
+
     def _retry_deferred(self) -> None:
         with self._database.transaction(None) as session:
             due = loose_ends.runs_with_due_deferrals(session)
@@ -186,6 +221,9 @@ class Courier:
         if closed is not None:
             log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
 
+    def _apply_reports(self) -> None:
+        apply_due(self._database, seconds=_REPORTS_SECONDS)
+
     def _make_partitions(self) -> None:
         if time.monotonic() < self._partitions_at:
             return
@@ -202,6 +240,13 @@ class Courier:
             removed = remove_old_answers(session, limit=_ANSWERS_MAX)
         # More than were taken at once are taken at the next tick.
         self._answers_at = 0.0 if removed == _ANSWERS_MAX else time.monotonic() + _ANSWERS_SECONDS
+
+    def _forget_old_reports(self) -> None:
+        if time.monotonic() < self._keys_at:
+            return
+        with self._database.transaction(None) as session:
+            removed = forget_old_keys(session, days=_KEYS_DAYS, limit=_KEYS_MAX)
+        self._keys_at = 0.0 if removed == _KEYS_MAX else time.monotonic() + _KEYS_SECONDS
 
     def _write_results(self) -> None:
         with self._database.transaction(None) as session:
@@ -238,6 +283,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     courier = Courier(load_settings())
+    courier.start()
     log.info("The courier is on its way.")
     try:
         while not stop.wait(_TICK_SECONDS):

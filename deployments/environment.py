@@ -17,6 +17,7 @@ _SECRET = {
     "analyst_database_url",
     "prefect_database_url",
     "smtp_url",
+    "throttle_url",
 }
 
 
@@ -26,6 +27,7 @@ def api_environment(settings: Settings) -> dict[str, str]:
         **_base(settings),
         **_secret_key(settings),
         **_mail_server(settings, with_password=False),
+        **({"EXOSEND_THROTTLE_URL": settings.throttle_url} if settings.throttle_url else {}),
         "EXOSEND_API_DATABASE_URL": _url(settings, Role.API),
         # prometheus-client's own variable: where the worker processes put their numbers to be summed.
         "PROMETHEUS_MULTIPROC_DIR": str(metrics_folder(settings)),

@@ -31,6 +31,7 @@ class Screen:
         pids = {record.name: record.process.pid for record in state.services}
         rows = [
             ("API", settings.api_url, "api"),
+            ("admin panel", f"{settings.api_url}/admin", ""),
             ("API description", f"{settings.api_url}/openapi.json", ""),
             ("Prefect UI", settings.prefect_url.removesuffix("/api"), "prefect"),
             ("worker", f"work pool {WORK_POOL}, {settings.worker_limit} flow runs at once", "worker"),

@@ -1,10 +1,12 @@
 """Names of flow runs: organization and campaign, so that a list of runs can be read."""
 
+from datetime import UTC, datetime
 from uuid import UUID
 
 from prefect.runtime import flow_run
 
 from models.errors import NotFound
+from models.pipelines import campaign_run_name
 from models.store.campaign_states import find_campaign
 from models.store.email_domains import domain_to_verify
 from models.store.organizations import read_organization
@@ -13,7 +15,7 @@ from tasks.steps.engine import flow_database
 
 
 def name_by_campaign() -> str:
-    """The name of a run of send-campaign: `Acme · January Newsletter`, and `#2` when it was resumed."""
+    """The name of a run of send-campaign: `Acme · January`, `Acme · Sale (SMS)`; with `#2` when it was resumed."""
     parameters = flow_run.parameters
     epoch = parameters.get("epoch") or 1
     try:
@@ -22,7 +24,7 @@ def name_by_campaign() -> str:
             organization = read_organization(session, campaign.organization_id)
     except NotFound:
         return f"unknown campaign {parameters['campaign_id']}"
-    return f"{organization.name} · {campaign.name}" + (f" #{epoch}" if epoch > 1 else "")
+    return campaign_run_name(organization.name, campaign.name, campaign.channel, epoch)
 
 
 def name_by_run() -> str:
@@ -49,3 +51,8 @@ def name_by_verification() -> str:
         organization = read_organization(session, find_run(session, run_id).organization_id)
         domain = domain_to_verify(session, run_id)
     return f"{organization.name} · {domain.domain if domain else 'a domain that is gone'}"
+
+
+def name_by_time() -> str:
+    """The name of a run of send-bulk or send-batch, which serve all organizations: since when."""
+    return f"{flow_run.flow_name} · since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"

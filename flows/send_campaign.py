@@ -22,7 +22,7 @@ def send_campaign(
     run_id: UUID | None = None,
     epoch: int | None = None,
 ) -> State:
-    """Send an email campaign to its audience.
+    """Send a campaign, of email or SMS, to its audience.
 
     Start it here with the id of a draft, or schedule it: the audience is counted and its cost held, then every
     recipient gets one message. What happened is under Artifacts: the funnel, the progress, the delivery stats.

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from models.rules.lifecycle import RunKind
+from models.rules.lifecycle import Channel, RunKind
 
 
 class SendCampaign(BaseModel):
@@ -35,16 +35,38 @@ class VerifyDomain(BaseModel):
     run_id: UUID = Field(description="The run: the check of one domain, which was asked for.")
 
 
+def campaign_run_name(organization: str, campaign: str, channel: str, epoch: int) -> str:
+    """The name of a run of send-campaign: `Acme · January`, `Acme · Sale (SMS)`; with `#2` when it was resumed."""
+    name = f"{organization} · {campaign}"[:180]
+    return name + (" (SMS)" if channel == Channel.SMS else "") + (f" #{epoch}" if epoch > 1 else "")
+
+
+class SendBulk(BaseModel):
+    """Parameters of send-bulk: it takes what there is to send of bulk SMS."""
+
+    idle_seconds: float = Field(10.0, ge=0, le=600, description="End after so many seconds without work.")
+
+
+class SendBatch(BaseModel):
+    """Parameters of send-batch: it takes what there is to send of batches of email."""
+
+    idle_seconds: float = Field(10.0, ge=0, le=600, description="End after so many seconds without work.")
+
+
 WORK_POOL = "exosend"
 """The work pool that all flows run in; prefect.yaml names it as well."""
 
 SEND_CAMPAIGN = "send-campaign/send-campaign"
+SEND_BULK = "send-bulk/send-bulk"
+SEND_BATCH = "send-batch/send-batch"
 DRAIN_RUN = "drain-run/drain-run"
 IMPORT_CONTACTS = "import-contacts/import-contacts"
 VERIFY_DOMAIN = "verify-domain/verify-domain"
 
 PARAMETERS: Mapping[str, type[BaseModel]] = {
     SEND_CAMPAIGN: SendCampaign,
+    SEND_BULK: SendBulk,
+    SEND_BATCH: SendBatch,
     DRAIN_RUN: DrainRun,
     IMPORT_CONTACTS: ImportContacts,
     VERIFY_DOMAIN: VerifyDomain,
@@ -53,10 +75,16 @@ PARAMETERS: Mapping[str, type[BaseModel]] = {
 
 DEPLOYMENTS: Mapping[RunKind, str] = {
     RunKind.CAMPAIGN: SEND_CAMPAIGN,
+    RunKind.BULK: SEND_BULK,
+    RunKind.BATCH: SEND_BATCH,
     RunKind.IMPORT: IMPORT_CONTACTS,
     RunKind.VERIFY_DOMAIN: VERIFY_DOMAIN,
 }
 """Kind of run → the deployment that does it."""
+
+
+DRAINED = (RunKind.BULK, RunKind.BATCH)
+"""Kinds of runs whose flow takes all runs there are; a flow run is not one of ours."""
 
 
 def start_key(run_id: UUID, epoch: int) -> str:

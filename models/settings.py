@@ -51,6 +51,21 @@ class Settings(BaseSettings):
         None, description="Address under which clients reach the API; left out, http://host:port."
     )
 
+    throttle_url: str | None = Field(
+        None,
+        pattern="^((valkey|redis)s?|unix)://",
+        description="Valkey or Redis that counts requests: valkey://[user:password@]host[:port][/db], valkeys:// for "
+        "TLS, unix://path. Left out, and while it is away, Postgres counts.",
+    )
+
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="Proxies in front whose X-Forwarded-For, -Proto and -Host are believed, by the admin panel above "
+        "all: its cookies, and the addresses it locks out.",
+    )
+
     prefect_port: int = Field(
         4200, ge=1, le=65535, description="Port of the Prefect server that `up` starts on loopback."
     )
@@ -87,6 +102,9 @@ class Settings(BaseSettings):
     )
     quote_timeout_seconds: float = Field(
         20.0, gt=0, description="Longest a campaign's start may take to count its audience."
+    )
+    courier_listens: bool = Field(
+        True, description="Whether the courier is woken for single messages by NOTIFY; it looks every 50 ms as well."
     )
     import_wait_seconds: float = Field(
         25.0, ge=0, description="How long the import call waits for its result before it answers 202."

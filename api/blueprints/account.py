@@ -6,7 +6,7 @@ from api.blueprint import Blueprint
 from api.schemas.account import BalanceSchema
 from api.schemas.envelopes import answer_of, found
 from api.scope import own
-from models.store.organizations import read_organization
+from models.store.ledger import read_balance
 
 blueprint = Blueprint("Account", __name__, "Credits.")
 
@@ -18,7 +18,4 @@ def get_balance() -> dict[str, Any]:
 
     The credits that are left, after what running campaigns hold.
     """
-    organization = read_organization(*own())
-    return found(
-        {"balance": organization.balance, "currency": organization.currency, "organization": organization.name}
-    )
+    return found(read_balance(*own()))

@@ -5,27 +5,15 @@ from uuid import UUID
 
 from api.arguments import Arguments
 from api.blueprint import Blueprint
-from api.campaign_values import campaign_columns, schedule_columns, with_totals
+from api.campaign_actions import CampaignActions
+from api.campaign_values import campaign_columns, with_totals
 from api.schemas.campaigns import CampaignChange, CampaignQuery, CampaignSchedule, CampaignSchema, NewCampaign
-from api.schemas.envelopes import Nothing, answer_of, done, found, listed, page_of, page_request
-from api.scope import own, resources, scope
-from api.starter import start_flow
-from models.pipelines import SEND_CAMPAIGN, SendCampaign, start_key
-from models.rules.lifecycle import CampaignStatus
-from models.store import campaigns
-from models.store.campaign_states import illegal_move, move_campaign
-from models.store.organizations import read_organization
-from models.tables import Campaign, Run
-from tasks.runs.accept import accept_campaign
-from tasks.runs.control import cancel_campaign as cancel
-from tasks.runs.control import pause_campaign as pause
-from tasks.runs.control import resume_campaign as resume
+from api.schemas.envelopes import Nothing, answer_of, page_of
+from models.rules.lifecycle import Channel
 
 blueprint = Blueprint("Email campaigns", __name__, "One content to many contacts, now or at an hour.")
 
-
-def _shown(campaign: Campaign) -> dict[str, Any]:
-    return with_totals(*own(), [campaign])[0]
+_actions = CampaignActions(Channel.EMAIL, campaign_columns, with_totals, sends_scheduled=False)
 
 
 @blueprint.route("/campaigns")
@@ -36,9 +24,7 @@ def list_campaigns(arguments: Arguments) -> dict[str, Any]:
 
     Newest first; filtered by status.
     """
-    query = arguments()
-    page = campaigns.list_campaigns(*own(), page_request(query), status=query.get("status"))
-    return listed(page, lambda items: with_totals(*own(), items))
+    return _actions.list(arguments())
 
 
 @blueprint.route("/campaigns", methods=["POST"])
@@ -49,8 +35,7 @@ def create_campaign(arguments: Arguments) -> dict[str, Any]:
 
     A draft, also with `scheduled_at`. What sending needs can be added later.
     """
-    columns = campaign_columns(*own(), arguments(), None)
-    return done(_shown(campaigns.create_campaign(*own(), columns)), "Campaign created.")
+    return _actions.create(arguments())
 
 
 @blueprint.route("/campaigns/<id:campaign_id>")
@@ -60,7 +45,7 @@ def get_campaign(campaign_id: UUID) -> dict[str, Any]:
 
     With its totals and rates.
     """
-    return found(_shown(campaigns.read_campaign(*own(), campaign_id)))
+    return _actions.get(campaign_id)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>", methods=["PUT"], errors=(409,))
@@ -71,9 +56,7 @@ def update_campaign(arguments: Arguments, campaign_id: UUID) -> dict[str, Any]:
 
     A draft only. What is left out stays.
     """
-    campaign = campaigns.read_campaign(*own(), campaign_id)
-    columns = campaign_columns(*own(), arguments(), campaign)
-    return done(_shown(campaigns.update_campaign(*own(), campaign_id, columns)), "Campaign updated.")
+    return _actions.update(campaign_id, arguments)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>", methods=["DELETE"], errors=(409,))
@@ -83,8 +66,7 @@ def delete_campaign(campaign_id: UUID) -> dict[str, Any]:
 
     A draft only, and for good.
     """
-    campaigns.delete_campaign(*own(), campaign_id)
-    return done(None, "Campaign deleted.")
+    return _actions.delete(campaign_id)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>/send", methods=["POST"], errors=(402, 409, 422))
@@ -95,13 +77,7 @@ def send_campaign(campaign_id: UUID) -> dict[str, Any]:
     The audience is counted and its cost is held before the answer: without a recipient it is 422, with too few
     credits 402, and the campaign stays a draft.
     """
-    campaign = campaigns.read_campaign(*own(), campaign_id)
-    if campaign.status == CampaignStatus.SCHEDULED:  # that one the clock sends, or nobody once it is unscheduled
-        raise illegal_move(campaign, CampaignStatus.SENDING)
-    run = accept_campaign(*own(), campaign_id, settings=resources().settings, started_by="api")
-    campaign = campaigns.read_campaign(*own(), campaign_id)
-    _start_after_commit(campaign, run)
-    return done(_shown(campaign), "Campaign sending started.")
+    return _actions.send(campaign_id)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>/schedule", methods=["POST"], errors=(409,))
@@ -112,10 +88,7 @@ def schedule_campaign(arguments: Arguments, campaign_id: UUID) -> dict[str, Any]
 
     A draft, for an hour in the future.
     """
-    campaign = campaigns.read_campaign(*own(), campaign_id)
-    columns = schedule_columns(*own(), arguments(), campaign)
-    campaign = move_campaign(*own(), campaign_id, CampaignStatus.SCHEDULED, **columns)
-    return done(_shown(campaign), "Campaign scheduled.")
+    return _actions.schedule(campaign_id, arguments)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>/unschedule", methods=["POST"], errors=(409,))
@@ -125,9 +98,7 @@ def unschedule_campaign(campaign_id: UUID) -> dict[str, Any]:
 
     It is a draft again, without an hour.
     """
-    campaigns.read_campaign(*own(), campaign_id)
-    campaign = move_campaign(*own(), campaign_id, CampaignStatus.DRAFT, scheduled_at=None)
-    return done(_shown(campaign), "Campaign unscheduled.")
+    return _actions.unschedule(campaign_id)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>/pause", methods=["POST"], errors=(409,))
@@ -137,8 +108,7 @@ def pause_campaign(campaign_id: UUID) -> dict[str, Any]:
 
     What was handed over still goes out; nothing more does until it is resumed.
     """
-    campaigns.read_campaign(*own(), campaign_id)
-    return done(_shown(pause(*own(), campaign_id)), "Campaign paused.")
+    return _actions.pause(campaign_id)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>/resume", methods=["POST"], errors=(409,))
@@ -148,10 +118,7 @@ def resume_campaign(campaign_id: UUID) -> dict[str, Any]:
 
     It goes on with what is unsent.
     """
-    campaigns.read_campaign(*own(), campaign_id)
-    campaign, run = resume(*own(), campaign_id)
-    _start_after_commit(campaign, run)
-    return done(_shown(campaign), "Campaign resumed.")
+    return _actions.resume(campaign_id)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>/cancel", methods=["POST"], errors=(409,))
@@ -161,21 +128,4 @@ def cancel_campaign(campaign_id: UUID) -> dict[str, Any]:
 
     What is unsent is refunded.
     """
-    campaigns.read_campaign(*own(), campaign_id)
-    return done(_shown(cancel(*own(), campaign_id)), "Campaign cancelled.")
-
-
-def _start_after_commit(campaign: Campaign, run: Run) -> None:
-    organization = read_organization(*own())
-    parameters = SendCampaign(campaign_id=campaign.id, run_id=run.id, epoch=run.epoch)
-    settings = resources().settings
-    scope().after_commit(
-        lambda: start_flow(
-            settings,
-            SEND_CAMPAIGN,
-            parameters,
-            idempotency_key=start_key(run.id, run.epoch),
-            tags=[f"organization:{organization.id}", f"campaign:{campaign.id}"],
-            run_name=f"{organization.name} · {campaign.name}"[:200],
-        )
-    )
+    return _actions.cancel(campaign_id)

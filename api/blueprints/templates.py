@@ -2,15 +2,13 @@
 
 import re
 import time
-from dataclasses import asdict
 from typing import Any
 from uuid import UUID
 
-from api.arguments import Arguments, Values
+from api.arguments import Arguments
 from api.blueprint import Blueprint
 from api.schemas.envelopes import Nothing, answer_of, array_of, done, found
 from api.schemas.templates import (
-    VARIABLES_MAX,
     NewTemplate,
     PreviewRequest,
     PreviewSchema,
@@ -19,16 +17,13 @@ from api.schemas.templates import (
     TemplateSchema,
 )
 from api.scope import own
+from api.template_values import SOURCES, make_content, merge_sources, read_definitions
 from models.errors import InvalidInput
 from models.store import templates
-from models.tables import EmailTemplate
-from tasks.content.plain_text import text_from_html
-from tasks.content.rendering import Variable, defaults_of, read_variables
-from tasks.content.template import complete_template, render_preview
+from tasks.content.rendering import Variable, defaults_of
+from tasks.content.template import render_preview
 
 blueprint = Blueprint("Email templates", __name__, "Contents to send again, with merge tags such as {{ first_name }}.")
-
-_SOURCES = ("subject_template", "html_content", "text_content", "mjml_content")
 
 
 @blueprint.route("/email-templates")
@@ -51,8 +46,8 @@ def create_email_template(arguments: Arguments) -> dict[str, Any]:
     MJML without html is compiled, and a text is made from the html where there is none.
     """
     values = arguments()
-    columns = {**values, "category": values.get("category") or "custom", "variables": _variables(values)}
-    columns |= _content({source: values.get(source) for source in _SOURCES})
+    columns = {**values, "category": values.get("category") or "custom", "variables": read_definitions(values)}
+    columns |= make_content({source: values.get(source) for source in SOURCES})
     return done(templates.create_template(*own(), columns), "Template created.")
 
 
@@ -77,9 +72,9 @@ def update_email_template(arguments: Arguments, template_id: UUID) -> dict[str, 
     template = templates.lock_own_template(*own(), template_id)
     columns = arguments()
     if "variables" in columns:
-        columns["variables"] = _variables(columns)
-    if any(source in columns for source in _SOURCES):
-        columns |= _content(_merged(template, columns))
+        columns["variables"] = read_definitions(columns)
+    if any(source in columns for source in SOURCES):
+        columns |= make_content(merge_sources(template, columns))
     return done(templates.update_template(*own(), template, columns), "Template updated.")
 
 
@@ -141,39 +136,3 @@ def _copied_slug(slug: str) -> str:
     while templates.slug_taken(*own(), f"{base}-copy-{stamp}"):
         stamp += 1
     return f"{base}-copy-{stamp}"
-
-
-def _variables(values: Values) -> list[dict[str, Any]]:
-    definitions = values.get("variables") or []
-    if not isinstance(definitions, list):
-        raise InvalidInput({"variables": ["The variables field must be an array."]})
-    if len(definitions) > VARIABLES_MAX:
-        raise InvalidInput({"variables": [f"The variables field must not have more than {VARIABLES_MAX} items."]})
-    return [asdict(variable) for variable in read_variables("variables", definitions)]
-
-
-def _merged(template: EmailTemplate, given: Values) -> Values:
-    """The sources after a change. What was made from a source that changes is made anew."""
-    sources = {source: given.get(source, getattr(template, source)) for source in _SOURCES}
-    if given.get("mjml_content") and "html_content" not in given:
-        sources["html_content"] = None
-    if sources["html_content"] != template.html_content and "text_content" not in given and _has_made_text(template):
-        sources["text_content"] = None
-    return sources
-
-
-def _has_made_text(template: EmailTemplate) -> bool:
-    try:
-        return template.html_content is not None and template.text_content == text_from_html(template.html_content)
-    except InvalidInput:
-        return False
-
-
-def _content(sources: Values) -> Values:
-    content = complete_template(
-        subject=sources["subject_template"],
-        html=sources["html_content"],
-        text=sources["text_content"],
-        mjml=sources["mjml_content"],
-    )
-    return dict(zip(_SOURCES, (content.subject, content.html, content.text, content.mjml), strict=True))

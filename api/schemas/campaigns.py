@@ -9,7 +9,7 @@ from models.rules.lifecycle import CampaignStatus
 STATUSES = tuple(status.value for status in CampaignStatus)
 SOURCE_MAX = 500_000  # characters
 LISTS_MAX = 100
-_SCHEDULED_AT = {
+SCHEDULED_AT = {
     "format": "date-time",
     "description": "ISO 8601. Without an offset it is in `timezone`, else in the organization's, else UTC.",
 }
@@ -40,7 +40,7 @@ class _CampaignValues(Input):
     send_rate_per_minute = Whole(1, 60_000, allow_none=True)
     batch_size = Whole(1, 1000, allow_none=True, metadata={"description": "Emails between two looks at the state."})
     timezone = Text(64, allow_none=True, metadata={"description": "IANA name."})
-    scheduled_at = Text(64, allow_none=True, metadata=_SCHEDULED_AT)
+    scheduled_at = Text(64, allow_none=True, metadata=SCHEDULED_AT)
 
 
 class NewCampaign(_CampaignValues):
@@ -58,7 +58,7 @@ class CampaignChange(_CampaignValues):
 class CampaignSchedule(Input):
     """When a campaign is to go out."""
 
-    scheduled_at = Text(64, required=True, metadata=_SCHEDULED_AT)
+    scheduled_at = Text(64, required=True, metadata=SCHEDULED_AT)
     timezone = Text(64, allow_none=True, metadata={"description": "IANA name."})
 
 

@@ -115,6 +115,16 @@ class Identifiers(fields.List[UUID]):
         super().__init__(Identifier(), validate=rules, **options)
 
 
+class Texts(fields.List[str]):
+    """A list of at most `most` texts, each of at most `longest` characters and none of them empty."""
+
+    default_error_messages = _messages("The :field field must be an array.")
+
+    def __init__(self, most: int, longest: int, **options: Any) -> None:
+        error = f"The :field field must not have more than {most:,} items."
+        super().__init__(Text(longest), validate=validate.Length(max=most, error=error), **options)
+
+
 class Scalars(fields.Dict):
     """An object of texts, numbers, true and false: at most 64 keys, of at most 100 characters."""
 

@@ -7,7 +7,7 @@ from api.schemas.fields import Anything, Choice, Flag, Identifier, Input, Text, 
 CATEGORIES = ("transactional", "marketing", "notification", "onboarding", "custom")
 VARIABLES_MAX = 200
 SOURCE_MAX = 500_000  # characters; tasks/content checks the same again where content comes together
-_SLUG = validate.Regexp(
+SLUG = validate.Regexp(
     r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z",
     error="The :field field must only contain lower-case letters, numbers, dashes and underscores.",
 )
@@ -20,7 +20,7 @@ class TemplateQuery(Input):
 
 
 class _TemplateValues(Input):
-    slug = Text(255, _SLUG, allow_none=True, metadata={"description": "Unique among the live ones."})
+    slug = Text(255, SLUG, allow_none=True, metadata={"description": "Unique among the live ones."})
     description = Text(1000, allow_none=True)
     html_content = Text(SOURCE_MAX, allow_none=True)
     text_content = Text(SOURCE_MAX, allow_none=True, metadata={"description": "Made from the html if left out."})

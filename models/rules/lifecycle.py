@@ -11,6 +11,13 @@ from typing import TypeVar
 _State = TypeVar("_State", bound=StrEnum)
 
 
+class Channel(StrEnum):
+    """What a message goes out as."""
+
+    EMAIL = "email"
+    SMS = "sms"
+
+
 class CampaignStatus(StrEnum):
     """What the API shows of a campaign."""
 
@@ -24,26 +31,34 @@ class CampaignStatus(StrEnum):
     FAILED = "failed"
 
 
-CAMPAIGN_MOVES: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
+_EMAIL_CAMPAIGN_MOVES: Mapping[CampaignStatus, frozenset[CampaignStatus]] = {
     CampaignStatus.DRAFT: frozenset({CampaignStatus.SENDING, CampaignStatus.SCHEDULED, CampaignStatus.CANCELLED}),
     CampaignStatus.SCHEDULED: frozenset(
         {CampaignStatus.SENDING, CampaignStatus.CANCELLED, CampaignStatus.DRAFT, CampaignStatus.FAILED}
     ),
     CampaignStatus.SENDING: frozenset(
-        {
-            CampaignStatus.PAUSED,
-            CampaignStatus.SENT,
-            CampaignStatus.COMPLETED,
-            CampaignStatus.CANCELLED,
-            CampaignStatus.FAILED,
-        }
+        {CampaignStatus.PAUSED, CampaignStatus.COMPLETED, CampaignStatus.CANCELLED, CampaignStatus.FAILED}
     ),
     CampaignStatus.PAUSED: frozenset({CampaignStatus.SENDING, CampaignStatus.CANCELLED}),
-    CampaignStatus.SENT: frozenset({CampaignStatus.COMPLETED}),
+    CampaignStatus.SENT: frozenset(),
     CampaignStatus.COMPLETED: frozenset(),
     CampaignStatus.CANCELLED: frozenset(),
     CampaignStatus.FAILED: frozenset(),
 }
+
+CAMPAIGN_MOVES: Mapping[Channel, Mapping[CampaignStatus, frozenset[CampaignStatus]]] = {
+    Channel.EMAIL: _EMAIL_CAMPAIGN_MOVES,
+    # A draft is deleted, not cancelled; and what is handed over is `sent` until the final reports are there.
+    Channel.SMS: {
+        **_EMAIL_CAMPAIGN_MOVES,
+        CampaignStatus.DRAFT: frozenset({CampaignStatus.SENDING, CampaignStatus.SCHEDULED}),
+        CampaignStatus.SENDING: frozenset(
+            {CampaignStatus.PAUSED, CampaignStatus.SENT, CampaignStatus.CANCELLED, CampaignStatus.FAILED}
+        ),
+        CampaignStatus.SENT: frozenset({CampaignStatus.COMPLETED}),
+    },
+}
+"""Channel → where a campaign of it may go from each state."""
 
 
 class RunKind(StrEnum):
@@ -164,6 +179,35 @@ PUBLIC_STATUS: Mapping[MessageState, str] = {
     MessageState.SUPPRESSED: "failed",
     MessageState.CANCELLED: "failed",
 }
+
+
+# An SMS has words of its own; a delivery that failed is stored as bounced (see `sms_status`).
+_SMS_STATUS: Mapping[MessageState, str] = {
+    **PUBLIC_STATUS,
+    MessageState.OPENED: "delivered",
+    MessageState.CLICKED: "delivered",
+    MessageState.COMPLAINED: "delivered",
+    MessageState.BOUNCED: "undelivered",
+}
+SMS_STATUSES = ("pending", "sent", "delivered", "undelivered", "failed", "expired")
+SMS_EXPIRED = "expired"
+"""The error code of an SMS that the network gave up after its time; also the status that it shows."""
+
+_NAMED_BY_STATE = frozenset({MessageState.UNCERTAIN, MessageState.SUPPRESSED, MessageState.CANCELLED})
+
+
+def sms_status(state: MessageState, error_code: str | None) -> str:
+    """The status that the API shows of an SMS."""
+    if state is MessageState.BOUNCED and error_code == SMS_EXPIRED:
+        return SMS_EXPIRED
+    return _SMS_STATUS[state]
+
+
+def shown_error(state: MessageState, error_code: str | None) -> str | None:
+    """The error code that the API shows: of a message that failed or is uncertain, and of no other."""
+    if state in _NAMED_BY_STATE:
+        return state.value
+    return error_code if state in (MessageState.FAILED, MessageState.BOUNCED) else None
 
 
 def sources_of(moves: Mapping[_State, frozenset[_State]], target: _State) -> list[str]:

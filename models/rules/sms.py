@@ -21,8 +21,11 @@ _BASIC = frozenset(
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-_EXTENSION = frozenset("\f^{}\\[~]|€")  # an escape and a septet each
-_GSM7 = _BASIC | _EXTENSION
+GSM7_EXTENSION = frozenset("\f^{}\\[~]|€")
+"""Characters that take two septets: an escape and their own."""
+GSM7 = _BASIC | GSM7_EXTENSION
+"""The characters of the default alphabet with its extension table."""
+
 _BMP_LAST = "\uffff"  # after it a character is a surrogate pair in UTF-16
 
 
@@ -48,7 +51,7 @@ class SmsText:
 
 def split_sms(text: str) -> SmsText:
     """The text in as few segments as there can be. What two units stand for is never split over two of them."""
-    encoding = SmsEncoding.GSM7 if _GSM7.issuperset(text) else SmsEncoding.UCS2
+    encoding = SmsEncoding.GSM7 if GSM7.issuperset(text) else SmsEncoding.UCS2
     return SmsText(encoding, tuple(_segments(text, encoding)))
 
 
@@ -69,7 +72,7 @@ def checked_segments(text: str, field: str) -> int:
 
 def _width(character: str, encoding: SmsEncoding) -> int:
     if encoding is SmsEncoding.GSM7:
-        return 2 if character in _EXTENSION else 1
+        return 2 if character in GSM7_EXTENSION else 1
     return 2 if character > _BMP_LAST else 1
 
 

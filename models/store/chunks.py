@@ -236,6 +236,7 @@ class Open:
 
     ready: int  # chunks that nobody has, those of dead senders included
     leased: int  # chunks that a living sender has
+    in_outbox: int  # chunks whose messages the courier sends, one by one
     deferred: int  # messages that wait for another try
     next_retry_seconds: float | None
 
@@ -248,6 +249,7 @@ def open_work(session: Session, run_id: UUID) -> Open:
             """
         SELECT count(*) FILTER (WHERE state = 'ready' OR (state = 'leased' AND lease_until < now())),
                count(*) FILTER (WHERE state = 'leased' AND lease_until >= now()),
+               count(*) FILTER (WHERE state = 'outbox'),
                (SELECT count(*) FROM deferrals WHERE run_id = %(run)s),
                (SELECT extract(epoch FROM min(retry_at) - now()) FROM deferrals WHERE run_id = %(run)s)
         FROM chunks WHERE run_id = %(run)s
@@ -257,4 +259,4 @@ def open_work(session: Session, run_id: UUID) -> Open:
         .fetchone()
     )
     assert row is not None
-    return Open(row[0], row[1], row[2], None if row[3] is None else float(row[3]))
+    return Open(row[0], row[1], row[2], row[3], None if row[4] is None else float(row[4]))

@@ -29,6 +29,17 @@ def last_seen(session: Session, kind: str) -> timedelta | None:
     return silent
 
 
+def count_alive(session: Session, kind: str, *, silent_seconds: float) -> int:
+    """How many processes of the kind gave a sign of life lately."""
+    count: int = session.execute(
+        text(
+            "SELECT count(*) FROM heartbeats WHERE kind = :kind AND seen_at > now() - make_interval(secs => :seconds)"
+        ),
+        {"kind": kind, "seconds": silent_seconds},
+    ).scalar_one()
+    return count
+
+
 def engine_gauges(session: Session) -> list[tuple[str, str, int]]:
     """(gauge, label, value) of the engine over all organizations: open runs, their chunks, deferred messages."""
     return [(row.gauge, row.label, row.value) for row in session.execute(text("SELECT * FROM engine_gauges()"))]

@@ -4,14 +4,17 @@ Laws, held by constraints and by the shape of `post`: Σ amount = organizations.
 is made from what it is for); a balance is never below zero, however many transactions race for the last credit.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from uuid import UUID, uuid5
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from models.errors import InsufficientCredits, InvalidInput, NotFound
+from models.session import driver
+from models.tables import LedgerEntry
 
 # The namespace (RFC 9562 5.5) of ledger entries' ids.
 _NAMESPACE = UUID("6f0f5c1e-53a6-5a7c-9d5a-0d6a2a3f1c11")
@@ -28,13 +31,19 @@ class Balance:
 
 def read_balance(session: Session, organization_id: UUID) -> Balance:
     """The organization's balance, currency and name. Raises NotFound."""
-    row = session.execute(
-        text("SELECT balance, currency, name FROM organizations WHERE id = :organization"),
-        {"organization": organization_id},
-    ).one_or_none()
+    row = (
+        driver(session)
+        .execute("SELECT balance, currency, name FROM organizations WHERE id = %s", [organization_id])
+        .fetchone()
+    )
     if row is None:
         raise NotFound
-    return Balance(row.balance, row.currency, row.name)
+    return Balance(*row)
+
+
+def entry_id(organization_id: UUID, key: str) -> UUID:
+    """The id of the entry for what `key` names, unique in the organization: the same thing is booked once."""
+    return uuid5(_NAMESPACE, f"{organization_id}:{key}")
 
 
 def post(
@@ -55,7 +64,7 @@ def post(
     fall below zero; nothing is written then.
     """
     entry = {
-        "id": uuid5(_NAMESPACE, f"{organization_id}:{key}"),
+        "id": entry_id(organization_id, key),
         "organization": organization_id,
         "kind": kind,
         "amount": amount,
@@ -93,6 +102,21 @@ _INSERT = text("""
     INSERT INTO ledger_entries (id, organization_id, kind, amount, balance_after, run_id, message_id, reason, reference)
     VALUES (:id, :organization, :kind, :amount, :balance_after, :run, :message, :reason, :reference)
 """)
+
+
+def has_ledger_entries(session: Session, organization_id: UUID) -> bool:
+    """Whether anything was ever booked for the organization."""
+    found = session.execute(
+        text("SELECT 1 FROM ledger_entries WHERE organization_id = :organization LIMIT 1"),
+        {"organization": organization_id},
+    )
+    return found.first() is not None
+
+
+def latest_entries(session: Session, organization_id: UUID, most: int) -> Sequence[LedgerEntry]:
+    """The last movements of the organization's credits, newest first."""
+    chosen = select(LedgerEntry).where(LedgerEntry.organization_id == organization_id)
+    return session.execute(chosen.order_by(LedgerEntry.seq.desc()).limit(most)).scalars().all()
 
 
 def email_price(session: Session, organization_id: UUID) -> Decimal:

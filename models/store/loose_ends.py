@@ -66,6 +66,18 @@ def orphaned_runs(session: Session, *, idle_seconds: float, limit: int = 20) -> 
     return [Orphan(row.id, row.epoch) for row in rows]
 
 
+def runs_to_drain(session: Session, kind: RunKind, *, limit: int) -> Sequence[Orphan]:
+    """Sending runs of the kind with a chunk that nobody has, oldest first, of all organizations in turn."""
+    rows = session.execute(_TO_DRAIN, {"kind": kind.value, "limit": limit})
+    return [Orphan(row.id, row.epoch) for row in rows]
+
+
+def waits_for_drainer(session: Session, kind: RunKind) -> float | None:
+    """For how many seconds the oldest free chunk of a sending run of the kind has waited; None when there is none."""
+    waited: float | None = session.execute(_WAITS, {"kind": kind.value}).scalar_one()
+    return waited
+
+
 def runs_with_due_deferrals(session: Session, *, limit: int = 50) -> Sequence[UUID]:
     """Sending runs with messages whose next try is due."""
     return session.execute(_DUE, {"limit": limit}).scalars().all()
@@ -119,4 +131,17 @@ _DUE = text("""
     SELECT r.id FROM runs r
     WHERE r.state = 'sending' AND EXISTS (SELECT 1 FROM deferrals d WHERE d.run_id = r.id AND d.retry_at <= now())
     LIMIT :limit
+""")
+
+_TO_DRAIN = text("""
+    SELECT r.id, r.epoch FROM runs r
+    WHERE r.state = 'sending' AND r.kind = :kind AND EXISTS (
+        SELECT 1 FROM chunks c
+        WHERE c.run_id = r.id AND (c.state = 'ready' OR (c.state = 'leased' AND c.lease_until < now())))
+    ORDER BY row_number() OVER (PARTITION BY r.organization_id ORDER BY r.id), r.id LIMIT :limit
+""")
+
+_WAITS = text("""
+    SELECT extract(epoch FROM now() - min(c.created_at))::float FROM runs r JOIN chunks c ON c.run_id = r.id
+    WHERE r.state = 'sending' AND r.kind = :kind AND c.state = 'ready'
 """)

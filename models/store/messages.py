@@ -5,6 +5,7 @@ For windows, UPDATE … FROM unnest(arrays) beats COPY into a temporary table.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from models.rules.ids import made_on, message_ids_text
 from models.rules.lifecycle import MessageState
+from models.rules.reports import Report
 from models.session import driver
 from models.store.chunks import Counts, Lease
 
@@ -21,7 +23,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class PlannedMessage:
-    """What a sender needs of a message. `variables` is the text of a JSON object."""
+    """What a sender needs of a message. `variables` is the text of a JSON object, `to_name` the recipient's name."""
 
     id: UUID
     position: int
@@ -29,6 +31,8 @@ class PlannedMessage:
     variables: str | None
     tries: int
     hours_trying: float
+    content_id: UUID
+    to_name: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,7 @@ class Result:
     detail: str | None = None
     retry_after_seconds: float | None = None
     counts_as_try: bool = True
+    reports: tuple[Report, ...] = ()
 
 
 def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
@@ -53,7 +58,7 @@ def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
     rows = driver(session).execute(
         """
         SELECT id, position, recipient, variables::text, tries,
-               coalesce(extract(epoch FROM now() - first_tried_at) / 3600, 0)::float
+               coalesce(extract(epoch FROM now() - first_tried_at) / 3600, 0)::float, content_id, to_name
         FROM messages WHERE id = ANY(%s::uuid[]) AND made_on = %s ORDER BY id
         """,
         [lease.message_ids(lease.cursor, lease.size), made_on(lease.run_id)],
@@ -79,7 +84,7 @@ SET state = o.state, provider = %(provider)s, provider_ref = o.ref, error_code =
     tries = m.tries + o.counted, first_tried_at = coalesce(m.first_tried_at, now()),
     sent_at = CASE WHEN o.state = 'accepted' THEN now() END
 FROM outcome o
-WHERE m.id = o.id AND m.id = ANY(%(ids)s::uuid[]) AND m.made_on = %(made_on)s
+WHERE m.id = o.id AND m.id = ANY(%(ids)s::uuid[]) AND m.made_on = ANY(%(made_on)s)
   AND CASE WHEN o.id IS NOT NULL THEN m.state = ANY(%(from)s) END
 """
 
@@ -112,6 +117,24 @@ def record_results(session: Session, lease: Lease, results: Sequence[Result], *,
 def _record(
     session: Session, lease: Lease, results: Sequence[Result], provider: str, sources: Sequence[MessageState]
 ) -> int:
+    ids = message_ids_text(lease.run_id, [result.position for result in results])
+    return _write(session, ids, [made_on(lease.run_id)], results, provider, sources)
+
+
+def record_by_id(session: Session, results: Sequence[Result], sources: Sequence[MessageState], *, provider: str) -> int:
+    """Write results of messages of any runs, or of none, that are in one of these states; returns how many were."""
+    days = sorted({made_on(result.id) for result in results})
+    return _write(session, [result.id for result in results], days, results, provider, sources)
+
+
+def _write(
+    session: Session,
+    ids: str | list[UUID],
+    days: list[date],
+    results: Sequence[Result],
+    provider: str,
+    sources: Sequence[MessageState],
+) -> int:
     states, state = _column([result.state.value for result in results])
     refs, ref = _column([result.provider_ref for result in results])
     codes, code = _column([result.code for result in results])
@@ -120,7 +143,7 @@ def _record(
     cursor = driver(session).execute(
         _RECORD,
         {
-            "ids": message_ids_text(lease.run_id, [result.position for result in results]),
+            "ids": ids,
             "states": states,
             "state": state,
             "refs": refs,
@@ -132,7 +155,7 @@ def _record(
             "counted": counted,
             "counts": counts,
             "provider": provider,
-            "made_on": made_on(lease.run_id),
+            "made_on": days,
             "from": [source.value for source in sources],
         },
         prepare=False,  # a plan made for any number of ids is one for ten

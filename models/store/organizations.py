@@ -3,16 +3,18 @@
 import hashlib
 import secrets
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput, NotFound
 from models.rules.ids import new_id
-from models.store.ledger import post
+from models.store.ledger import has_ledger_entries, post
+from models.store.pages import Page, PageRequest
 from models.tables import ApiToken, AuditEntry, EmailDomain, Organization, User
 
 
@@ -34,18 +36,23 @@ def create_organization(
     currency: str = "EUR",
     rate_limit: int = 60,
     timezone: str | None = None,
+    actor: str = "operator",
 ) -> Organization:
-    """A new organization with no credits. Raises InvalidInput when nothing has a price in its currency."""
+    """A new organization with no credits; audited. Raises InvalidInput when nothing has a price in its currency."""
+    _check_currency(session, currency)
+    organization = Organization(id=new_id(), name=name, currency=currency, rate_limit=rate_limit, timezone=timezone)
+    session.add(organization)
+    session.flush()
+    audit(session, organization.id, actor=actor, action="organization.created", subject=str(organization.id))
+    return organization
+
+
+def _check_currency(session: Session, currency: str) -> None:
     priced = session.execute(
         text("SELECT 1 FROM prices WHERE currency = :currency LIMIT 1"), {"currency": currency}
     ).one_or_none()
     if priced is None:
         raise InvalidInput({"currency": [f"There are no prices in {currency}."]})
-    organization = Organization(id=new_id(), name=name, currency=currency, rate_limit=rate_limit, timezone=timezone)
-    session.add(organization)
-    session.flush()
-    audit(session, organization.id, actor="operator", action="organization.created", subject=str(organization.id))
-    return organization
 
 
 def read_organization(session: Session, organization_id: UUID) -> Organization:
@@ -56,8 +63,54 @@ def read_organization(session: Session, organization_id: UUID) -> Organization:
     return organization
 
 
-def top_up(session: Session, organization_id: UUID, amount: Decimal, *, reference: str) -> bool:
-    """Add credits. The same reference is booked once; returns False the second time."""
+def list_organizations(session: Session, page: PageRequest) -> Page[Organization]:
+    """Organizations by name (for a role that sees them)."""
+    total = session.execute(select(func.count()).select_from(Organization)).scalar_one()
+    chosen = select(Organization).order_by(Organization.name, Organization.id).offset(page.offset).limit(page.size)
+    return Page(session.execute(chosen).scalars().all(), total, page)
+
+
+def change_organization(
+    session: Session, organization_id: UUID, *, name: str, rate_limit: int, currency: str, is_active: bool, actor: str
+) -> None:
+    """Change what an administrator may; audited with what changed.
+
+    Raises NotFound; InvalidInput for a currency without prices, or another one when the ledger has entries already.
+    """
+    organization = session.execute(
+        select(Organization)
+        .where(Organization.id == organization_id)
+        .with_for_update(key_share=True)
+        .execution_options(populate_existing=True)
+    ).scalar_one_or_none()
+    if organization is None:
+        raise NotFound
+    wanted = {"name": name, "rate_limit": rate_limit, "currency": currency, "is_active": is_active}
+    changes = {field: value for field, value in wanted.items() if value != getattr(organization, field)}
+    if "currency" in changes:
+        _check_currency(session, currency)
+        if has_ledger_entries(session, organization_id):
+            raise InvalidInput({"currency": ["The currency cannot be changed: the ledger has entries in it."]})
+    if not changes:
+        return
+    values: dict[str, Any] = {**changes, "updated_at": func.now()}
+    if "is_active" in changes:
+        values["deactivated_at"] = None if is_active else func.now()
+    session.execute(update(Organization).where(Organization.id == organization_id).values(**values))
+    audit(
+        session,
+        organization_id,
+        actor=actor,
+        action="organization.changed",
+        subject=str(organization_id),
+        details=changes,
+    )
+
+
+def top_up(
+    session: Session, organization_id: UUID, amount: Decimal, *, reference: str, actor: str = "operator"
+) -> bool:
+    """Add credits; audited. The same reference is booked once; returns False the second time."""
     booked = post(
         session,
         organization_id,
@@ -69,16 +122,22 @@ def top_up(session: Session, organization_id: UUID, amount: Decimal, *, referenc
     )
     if booked:
         details = {"amount": str(amount), "reference": reference}
-        audit(
-            session, organization_id, actor="operator", action="balance.topped_up", subject=reference, details=details
-        )
+        audit(session, organization_id, actor=actor, action="balance.topped_up", subject=reference, details=details)
     return booked
 
 
-def create_token(session: Session, organization_id: UUID, *, user_id: UUID | None, name: str) -> NewToken:
+def create_token(
+    session: Session, organization_id: UUID, *, user_id: UUID | None, name: str, expires_at: datetime | None = None
+) -> NewToken:
     """A new API token with all abilities. Only the SHA-256 of its secret is stored."""
     token = ApiToken(
-        id=new_id(), organization_id=organization_id, user_id=user_id, name=name, secret_hash=b"", abilities=["*"]
+        id=new_id(),
+        organization_id=organization_id,
+        user_id=user_id,
+        name=name,
+        secret_hash=b"",
+        abilities=["*"],
+        expires_at=expires_at,
     )
     secret = secrets.token_urlsafe(32)
     token.secret_hash = hash_secret(secret)

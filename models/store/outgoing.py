@@ -1,4 +1,4 @@
-"""Messages that a request makes at once: singles, bulk SMS and batches of email, with their runs and the outbox.
+"""Messages that a request makes at once: bulk SMS and batches of email, with their runs and the outbox.
 
 Row-level security forbids COPY, so rows go in by INSERT … SELECT FROM unnest: one statement for any number.
 """
@@ -51,14 +51,6 @@ FROM unnest(%(ids)s::uuid[], %(contents)s::uuid[], %(contacts)s::uuid[], %(recip
     AS m (id, content_id, contact_id, recipient, dedupe_key, position, variables, state, cost, segments, to_name,
           metadata, error_code)
 """
-
-
-def write_single(session: Session, organization_id: UUID, channel: str, message: NewMessage) -> UUID:
-    """Write a message that is in no run, and put it into the outbox; returns its id."""
-    id_ = new_id()
-    _write(session, organization_id, None, channel, [id_], [message], [message.recipient])
-    enqueue(session, organization_id, None, channel, [id_])
-    return id_
 
 
 def write_run_messages(

@@ -20,16 +20,17 @@ from models.store.organizations import audit
 from models.tables import Price
 
 # Days are those of UTC. The day is looked for once: as a condition on `prices` it was, for each of their rows.
-_IN_FORCE = """
-    WITH list AS MATERIALIZED (
-        SELECT o.currency, (
-            SELECT max(valid_from) FROM prices
-            WHERE channel = 'sms' AND currency = o.currency AND valid_from <= (now() AT TIME ZONE 'UTC')::date
-        ) AS valid_from
-        FROM organizations o WHERE o.id = :organization
-    )
-    SELECT p.prefix, p.price FROM list JOIN prices p USING (currency, valid_from) WHERE p.channel = 'sms'
+LIST_IN_FORCE = """
+    SELECT o.currency, (
+        SELECT max(valid_from) FROM prices
+        WHERE channel = 'sms' AND currency = o.currency AND valid_from <= (now() AT TIME ZONE 'UTC')::date
+    ) AS valid_from
+    FROM organizations o WHERE o.id = {organization}
 """
+_IN_FORCE = f"""
+    WITH list AS MATERIALIZED ({LIST_IN_FORCE.format(organization=":organization")})
+    SELECT p.prefix, p.price FROM list JOIN prices p USING (currency, valid_from) WHERE p.channel = 'sms'
+"""  # noqa: S608 - our own text
 _ALL = text(_IN_FORCE)
 _SOME = text(f"{_IN_FORCE} AND p.prefix = ANY(:prefixes)")
 # Reading a whole list of some hundred prices takes about as long as looking for the prefixes of so many numbers.
@@ -52,13 +53,18 @@ def sms_prices(session: Session, organization_id: UUID, numbers: Collection[str]
     One statement for all of them; the rule is `models.rules.pricing.sms_price`.
     """
     if len(numbers) <= _FEW:
-        prefixes = {number[1:end] for number in numbers for end in range(2, PREFIX_DIGITS_MAX + 2)}
+        prefixes = {prefix for number in numbers for prefix in price_prefixes(number)}
         rows = session.execute(_SOME, {"organization": organization_id, "prefixes": list(prefixes)})
         prices = {row.prefix: row.price for row in rows}
     else:
         prices = sms_price_list(session, organization_id)
     found = ((number, sms_price(number, prices)) for number in numbers)
     return {number: price for number, price in found if price is not None}
+
+
+def price_prefixes(number: str) -> list[str]:
+    """The prefixes under which the price of an E.164 number may be listed."""
+    return [number[1:end] for end in range(2, PREFIX_DIGITS_MAX + 2)]
 
 
 def sms_price_list(session: Session, organization_id: UUID) -> dict[str, Decimal]:

@@ -30,6 +30,9 @@ class Totals:
     clicked: int = 0
     bounced: int = 0
     complained: int = 0
+    unsubscribed: int = 0
+    segments: int = 0  # of SMS
+    cost: Decimal = Decimal(0)  # held, and after the plan what was charged less what was refunded
     dropped: Mapping[str, int] = field(default_factory=dict)  # by reason, before there were recipients
 
     @property
@@ -148,12 +151,21 @@ def campaign_totals(session: Session, organization_id: UUID, run_ids: Sequence[U
             clicked=row.Run.total_clicked,
             bounced=row.Run.total_bounced,
             complained=row.Run.total_complained,
+            unsubscribed=row.Run.total_unsubscribed,
+            segments=row.Run.total_segments,
+            cost=_cost(row.Run),
             dropped={
                 step["reason"]: step["dropped"] for step in (row.Run.funnel or {}).get("steps", []) if step["dropped"]
             },
         )
         for row in rows
     }
+
+
+def _cost(run: Run) -> Decimal:
+    if run.planned_at is not None:
+        return run.charged - run.refunded
+    return run.held if run.finished_at is None else Decimal(0)
 
 
 def settle_run(session: Session, run: Run) -> Decimal:

@@ -1,6 +1,6 @@
 """Sender IDs: asked for by an organization, approved by an administrator, verified by the provider."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import IllegalState, InvalidInput, NotFound
 from models.rules.ids import new_id
-from models.rules.lifecycle import sources_of
+from models.rules.lifecycle import CampaignStatus, sources_of
 from models.rules.sender_id import (
     ADMIN_MOVES,
     PROVIDER_MOVES,
@@ -21,7 +21,7 @@ from models.rules.sender_id import (
 )
 from models.store.constraints import unique_fields
 from models.store.organizations import audit
-from models.tables import SenderId
+from models.tables import Campaign, SenderId
 
 SENDER_IDS_MAX = 1000  # of one organization: its list is one answer
 
@@ -108,10 +108,25 @@ def sender_to_use(session: Session, organization_id: UUID, name: str | None) -> 
     chosen = chosen.where(SenderId.is_default if name is None else SenderId.sender_id == name)
     found = session.execute(chosen).scalar_one_or_none()
     if found is None:
-        wrong = "The selected sender_id is not a verified sender ID of the organization."
-        none = "The sender_id field is required: the organization has no default sender ID."
-        raise InvalidInput({"sender_id": [none if name is None else wrong]})
+        raise no_sender(name)
     return found
+
+
+def no_sender(name: str | None) -> InvalidInput:
+    """The error where no sender ID of that name can be used; without a name, where there is no default."""
+    wrong = "The selected sender_id is not a verified sender ID of the organization."
+    none = "The sender_id field is required: the organization has no default sender ID."
+    return InvalidInput({"sender_id": [none if name is None else wrong]})
+
+
+def sender_names(session: Session, organization_id: UUID, ids: Collection[UUID]) -> dict[UUID, str]:
+    """Names and numbers of the sender IDs, without those that are gone."""
+    if not ids:
+        return {}
+    chosen = select(SenderId.id, SenderId.sender_id).where(
+        SenderId.organization_id == organization_id, SenderId.id.in_(set(ids))
+    )
+    return {row.id: row.sender_id for row in session.execute(chosen)}
 
 
 def count_messages(session: Session, organization_id: UUID, id_: UUID, messages: int) -> None:
@@ -151,8 +166,14 @@ def make_default(session: Session, organization_id: UUID, id_: UUID) -> SenderId
 
 
 def delete_sender_id(session: Session, organization_id: UUID, id_: UUID) -> None:
-    """Remove it. Raises NotFound, and IllegalState while it is the default or when messages came from it."""
-    unused = and_(~SenderId.is_default, SenderId.message_count == 0)
+    """Remove it. Raises NotFound, and IllegalState while it is the default, when messages came from it, and while a
+    campaign that is scheduled, sending or paused is to come from it."""
+    underway = select(Campaign.id).where(
+        Campaign.organization_id == organization_id,
+        Campaign.sender_id_id == id_,
+        Campaign.status.in_([CampaignStatus.SCHEDULED, CampaignStatus.SENDING, CampaignStatus.PAUSED]),
+    )
+    unused = and_(~SenderId.is_default, SenderId.message_count == 0, ~underway.exists())
     removed = session.execute(
         delete(SenderId)
         .where(SenderId.organization_id == organization_id, SenderId.id == id_, unused)
@@ -164,6 +185,12 @@ def delete_sender_id(session: Session, organization_id: UUID, id_: UUID) -> None
     if sender.is_default:
         raise IllegalState(
             "The default sender ID cannot be deleted.", code="is_default", current_status=_status(sender)
+        )
+    if sender.message_count == 0:
+        raise IllegalState(
+            "A sender ID that a campaign comes from cannot be deleted.",
+            code="has_campaigns",
+            current_status=_status(sender),
         )
     raise IllegalState(
         "A sender ID with messages cannot be deleted.", code="has_messages", current_status=_status(sender)

@@ -16,7 +16,7 @@ from models.tables import EmailTemplate, EmailTemplateVersion
 CONTENT_COLUMNS = ("subject_template", "html_content", "text_content", "mjml_content", "variables")
 """What makes a new version when it changes."""
 
-_UNIQUE = {"uq_email_templates_organization_id_slug": "slug"}
+_UNIQUE = {"uq_email_templates_organization_id_slug": "slug", "uq_email_templates_system_slug": "slug"}
 
 
 def _visible(organization_id: UUID) -> ColumnElement[bool]:
@@ -63,8 +63,36 @@ def lock_own_template(session: Session, organization_id: UUID, template_id: UUID
     return template
 
 
-def create_template(session: Session, organization_id: UUID, values: Mapping[str, Any]) -> EmailTemplate:
-    """A new template, version 1. Raises InvalidInput when its slug is another live one's."""
+def list_system_templates(session: Session, *, with_unpublished: bool) -> Sequence[EmailTemplate]:
+    """The system's templates by name; those that organizations do not see only if asked for."""
+    chosen = select(EmailTemplate).where(EmailTemplate.organization_id.is_(None), EmailTemplate.deleted_at.is_(None))
+    if not with_unpublished:
+        chosen = chosen.where(EmailTemplate.is_active)
+    return session.execute(chosen.order_by(EmailTemplate.name, EmailTemplate.id)).scalars().all()
+
+
+def read_system_template(
+    session: Session, template_id: UUID, *, with_unpublished: bool, lock: bool = False
+) -> EmailTemplate:
+    """A template of the system. Raises NotFound."""
+    chosen = select(EmailTemplate).where(
+        EmailTemplate.id == template_id, EmailTemplate.organization_id.is_(None), EmailTemplate.deleted_at.is_(None)
+    )
+    if not with_unpublished:
+        chosen = chosen.where(EmailTemplate.is_active)
+    if lock:
+        chosen = chosen.with_for_update().execution_options(populate_existing=True)
+    template = session.execute(chosen).scalar_one_or_none()
+    if template is None:
+        raise NotFound
+    return template
+
+
+def create_template(session: Session, organization_id: UUID | None, values: Mapping[str, Any]) -> EmailTemplate:
+    """A new template, version 1; without an organization one of the system.
+
+    Raises InvalidInput when its slug is another live one's.
+    """
     with unique_fields(_UNIQUE):
         template = session.execute(
             insert(EmailTemplate)
@@ -76,7 +104,7 @@ def create_template(session: Session, organization_id: UUID, values: Mapping[str
 
 
 def update_template(
-    session: Session, organization_id: UUID, template: EmailTemplate, values: Mapping[str, Any]
+    session: Session, organization_id: UUID | None, template: EmailTemplate, values: Mapping[str, Any]
 ) -> EmailTemplate:
     """Change the columns in `values` of a locked template; other content is another version. Raises InvalidInput."""
     changed = any(name in values and values[name] != getattr(template, name) for name in CONTENT_COLUMNS)

@@ -1,14 +1,16 @@
 """From a token to who is calling, and whether the request may go on."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, text, update
+from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import func
 
 from models.errors import NotFound
-from models.tables import ApiToken
+from models.session import driver
+from models.tables import ApiToken, Organization, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,68 @@ def admit(connection: Connection, token_id: UUID, secret_hash: bytes) -> Admissi
     not wait until that is done. One statement, since every request pays for it; a count that a crash of Postgres
     takes away harms nobody, so its commit does not wait for the disk.
     """
-    row = connection.execute(_ADMIT, {"id": token_id, "hash": secret_hash}).one_or_none()
+    row = driver(connection).execute(_ADMIT, [token_id, secret_hash]).fetchone()
     if row is None:
         return None
-    caller = Caller(row.organization_id, row.user_id, token_id, tuple(row.abilities), row.rate_limit)
-    return Admission(caller, row.remaining, row.retry_after)
+    organization_id, user_id, abilities, rate_limit, remaining, retry_after, _ = row
+    return Admission(Caller(organization_id, user_id, token_id, tuple(abilities), rate_limit), remaining, retry_after)
 
 
-_ADMIT = text("""
+def identify(connection: Connection, token_id: UUID, secret_hash: bytes) -> Caller | None:
+    """Find out who calls, and count nothing; None as of `admit`."""
+    row = driver(connection).execute(_IDENTIFY, [token_id, secret_hash]).fetchone()
+    if row is None:
+        return None
+    organization_id, user_id, abilities, rate_limit = row
+    return Caller(organization_id, user_id, token_id, tuple(abilities), rate_limit)
+
+
+_IDENTIFY = "SELECT organization_id, user_id, abilities, rate_limit FROM authenticate_token(%s, %s)"
+
+_ADMIT = """
     SELECT organization_id, user_id, abilities, rate_limit, remaining, retry_after,
            set_config('synchronous_commit', 'off', true)
-    FROM admit_request(:id, :hash)
-""")
+    FROM admit_request(%s, %s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedToken:
+    """A token, whose it is and of which organization. `is_good`: calls with it are answered."""
+
+    token: ApiToken
+    organization: str
+    user: str | None
+    is_good: bool
+
+
+def list_tokens(
+    session: Session, organization_id: UUID | None, *, user_id: UUID | None = None
+) -> Sequence[ListedToken]:
+    """Tokens, newest first, at most 1,000; of one user if given. Without an organization, those of all."""
+    is_good = and_(ApiToken.revoked_at.is_(None), func.coalesce(ApiToken.expires_at > func.now(), True))
+    chosen = (
+        select(ApiToken, Organization.name, User.name, is_good)
+        .join(Organization, Organization.id == ApiToken.organization_id)
+        .outerjoin(User, User.id == ApiToken.user_id)
+    )
+    if organization_id is not None:
+        chosen = chosen.where(ApiToken.organization_id == organization_id)
+    if user_id is not None:
+        chosen = chosen.where(ApiToken.user_id == user_id)
+    rows = session.execute(chosen.order_by(ApiToken.created_at.desc(), ApiToken.id.desc()).limit(1000))
+    return [ListedToken(*row) for row in rows]
+
+
+def read_token(session: Session, organization_id: UUID | None, token_id: UUID) -> ApiToken:
+    """The token, of the organization if one is given. Raises NotFound."""
+    chosen = select(ApiToken).where(ApiToken.id == token_id)
+    if organization_id is not None:
+        chosen = chosen.where(ApiToken.organization_id == organization_id)
+    token = session.execute(chosen).scalar_one_or_none()
+    if token is None:
+        raise NotFound
+    return token
 
 
 def revoke_token(session: Session, organization_id: UUID, token_id: UUID) -> None:

@@ -1,6 +1,7 @@
 """The tables. Importing this package makes all of them known to `Base.metadata`."""
 
 from models.tables.accounts import ApiToken, AuditEntry, User
+from models.tables.administration import AdminForm, AdminSession, LoginFailure
 from models.tables.base import Base
 from models.tables.campaigns import Campaign
 from models.tables.contacts import Contact, ContactList, ContactListMember, Suppression
@@ -10,11 +11,14 @@ from models.tables.messages import Event, EventKey, IncomingEvent, Message, Outb
 from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
 from models.tables.requests import IdempotencyKey, RequestCount
+from models.tables.rollups import DailyCount, RunClient, RunLink, SoftBounce
 from models.tables.runs import Chunk, Content, Deferral, DroppedRecipient, Run, RunFlow
 from models.tables.senders import EmailDomain, SenderId
 from models.tables.templates import EmailTemplate, EmailTemplateVersion
 
 __all__ = [
+    "AdminForm",
+    "AdminSession",
     "ApiToken",
     "AuditEntry",
     "Base",
@@ -27,6 +31,7 @@ __all__ = [
     "ContactList",
     "ContactListMember",
     "Content",
+    "DailyCount",
     "Deferral",
     "DroppedRecipient",
     "EmailDomain",
@@ -39,6 +44,7 @@ __all__ = [
     "ImportProblem",
     "IncomingEvent",
     "LedgerEntry",
+    "LoginFailure",
     "Message",
     "Organization",
     "Outbox",
@@ -46,8 +52,11 @@ __all__ = [
     "RateBucket",
     "RequestCount",
     "Run",
+    "RunClient",
     "RunFlow",
+    "RunLink",
     "SenderId",
+    "SoftBounce",
     "Suppression",
     "User",
 ]

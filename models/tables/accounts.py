@@ -8,21 +8,28 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index,
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, CreatedAt, Id
+from models.rules.roles import UserRole
+from models.tables.base import Base, CreatedAt, Id, one_of
 
 
 class User(Base):
     """A person. Without an organization: one of the platform's own."""
 
     __tablename__ = "users"
-    __table_args__ = (CheckConstraint("role IN ('super_admin', 'owner', 'member', 'viewer')", name="role"),)
+    __table_args__ = (
+        CheckConstraint(one_of("role", UserRole), name="role"),
+        CheckConstraint("(role = 'super_admin') = (organization_id IS NULL)", name="platform"),
+    )
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID | None] = mapped_column(ForeignKey("organizations.id"), index=True)
     name: Mapped[str]
-    email: Mapped[str | None] = mapped_column(unique=True)
+    email: Mapped[str | None] = mapped_column(unique=True)  # lower-case
     role: Mapped[str] = mapped_column(server_default=text("'owner'"))
-    password_hash: Mapped[str | None]
+    password_hash: Mapped[str | None]  # argon2id; without one nobody logs in
+    must_change_password: Mapped[bool] = mapped_column(server_default=text("false"))
+    last_login_at: Mapped[datetime | None]
+    disabled_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 
 

@@ -24,6 +24,7 @@ class Campaign(Base):
         CheckConstraint("send_rate_per_minute BETWEEN 1 AND 60000", name="send_rate_per_minute"),
         Index("ix_campaigns_organization_id_id", "organization_id", "channel", "id"),
         Index("ix_campaigns_scheduled_at", "scheduled_at", postgresql_where=text("status = 'scheduled'")),
+        Index("ix_campaigns_sent", "run_id", postgresql_where=text("status = 'sent'")),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)

@@ -55,6 +55,8 @@ class Message(Base):
     opened_at: Mapped[datetime | None]
     clicked_at: Mapped[datetime | None]
     bounced_at: Mapped[datetime | None]
+    complained_at: Mapped[datetime | None]
+    unsubscribed_at: Mapped[datetime | None]
 
 
 class Outbox(Base):
@@ -68,8 +70,15 @@ class Outbox(Base):
     __tablename__ = "outbox"
     __table_args__ = (
         CheckConstraint("channel IN ('email', 'sms')", name="channel"),
-        Index("ix_outbox_due_at", "channel", "due_at"),
+        Index("ix_outbox_due_at", "channel", "organization_id", "due_at"),
         Index("ix_outbox_run_id", "run_id", postgresql_where=text("run_id IS NOT NULL")),
+        {
+            "postgresql_with": {
+                "fillfactor": "50",
+                "autovacuum_vacuum_scale_factor": "0",
+                "autovacuum_vacuum_threshold": "2000",
+            }
+        },
     )
 
     message_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -83,10 +92,10 @@ class Outbox(Base):
 
 
 class IncomingEvent(Base):
-    """A provider's report that came in and is not applied yet. One that `occurred_at` later waits until then."""
+    """A provider's report that came in and is not applied yet. It waits until `due_at`."""
 
     __tablename__ = "incoming_events"
-    __table_args__ = (Index("ix_incoming_events_occurred_at", "occurred_at"),)
+    __table_args__ = (Index("ix_incoming_events_due_at", "due_at"),)
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     organization_id: Mapped[UUID]
@@ -96,6 +105,7 @@ class IncomingEvent(Base):
     kind: Mapped[str]
     occurred_at: Mapped[datetime]
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    due_at: Mapped[CreatedAt]
 
 
 class Event(Base):
@@ -122,6 +132,7 @@ class EventKey(Base):
     """A provider's event that was stored already. Not partitioned, so that it is unique for all time it is kept."""
 
     __tablename__ = "event_keys"
+    __table_args__ = (Index("ix_event_keys_made_at", "made_at", postgresql_using="brin"),)
 
     provider: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)

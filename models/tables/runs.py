@@ -47,6 +47,7 @@ class Run(Base):
     charged: Mapped[Money] = mapped_column(server_default=sql_text("0"))
     refunded: Mapped[Money] = mapped_column(server_default=sql_text("0"))
     total_recipients: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    total_segments: Mapped[int] = mapped_column(server_default=sql_text("0"))  # of SMS; until the plan, quoted ones
     # Reports that came back, each recipient once; written with the events.
     total_delivered: Mapped[int] = mapped_column(server_default=sql_text("0"))
     total_opened: Mapped[int] = mapped_column(server_default=sql_text("0"))

@@ -27,6 +27,12 @@ class EmailTemplate(Base):
             unique=True,
             postgresql_where=text("deleted_at IS NULL"),
         ),
+        Index(
+            "uq_email_templates_system_slug",
+            "slug",
+            unique=True,
+            postgresql_where=text("organization_id IS NULL AND deleted_at IS NULL"),
+        ),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)

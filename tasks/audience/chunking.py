@@ -5,7 +5,7 @@ from uuid import UUID
 import polars as pl
 
 from models.rules.ids import POSITION_DIGITS, POSITIONS_MAX, run_message_prefix
-from tasks.audience.frames import CHUNKS, KEPT, MESSAGES, require_columns
+from tasks.audience.frames import CHUNKS, KEPT, KEPT_SMS, MESSAGES, require_columns
 
 CHUNK_SIZE_MIN = 500  # one full window: a smaller chunk would spend its time on leases
 CHUNKS_PER_DRAINER = 4  # as many as a drainer must have for another flow run to pay
@@ -22,12 +22,13 @@ def chunk_size(messages: int, *, size_max: int, drainers: int) -> int:
 
 
 def message_rows(kept: pl.DataFrame, run_id: UUID) -> pl.DataFrame:
-    """The columns MESSAGES from a plan's KEPT: the ids are made of run and position."""
-    require_columns(kept, KEPT)
+    """The columns MESSAGES from a plan's KEPT or KEPT_SMS: the ids are made of run and position."""
+    more = {name: kind for name, kind in KEPT_SMS.items() if name not in KEPT and name in kept.columns}
+    require_columns(kept, {**KEPT, **more})
     assert kept.height <= POSITIONS_MAX, f"A run has at most {POSITIONS_MAX} messages."
     number = pl.col("position").cast(pl.String).str.zfill(POSITION_DIGITS)
     rows = kept.with_columns(id=pl.concat_str(pl.lit(run_message_prefix(run_id)), number))
-    return require_columns(rows, MESSAGES)
+    return require_columns(rows, {**MESSAGES, **more})
 
 
 def chunk_rows(messages: int, size: int) -> pl.DataFrame:

@@ -32,6 +32,9 @@ KEPT: Schema = {
 }
 """A plan's messages to be."""
 
+KEPT_SMS: Schema = {**KEPT, "segments": pl.Int16}
+"""The same of a plan of SMS."""
+
 DROPPED: Schema = {"contact_id": pl.String, "recipient": pl.String, "reason": pl.String}
 """Rows that get no message, each with the first reason."""
 
@@ -43,7 +46,8 @@ MESSAGES: Schema = {
     "position": pl.Int32,
     "cost": MONEY,
 }
-"""Messages ready for COPY; what is the same for the whole run (organization, run, content …) the store adds."""
+"""Messages ready for COPY, of SMS with `segments`; what the whole run has in common (organization, content …) the
+store adds."""
 
 CHUNKS: Schema = {"no": pl.Int32, "first_position": pl.Int32, "size": pl.Int32}
 """The chunks of a run, numbered from 0."""

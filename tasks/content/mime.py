@@ -11,6 +11,7 @@ from datetime import datetime
 from email.utils import format_datetime
 from uuid import UUID
 
+from tasks.content.attachments import AttachedFile, attachment_part
 from tasks.content.freeze import FrozenEmail
 from tasks.content.headers import (
     WireAddress,
@@ -31,8 +32,16 @@ class PreparedEmail:
     `keys` are the merge tags it uses, `sender` is the envelope's sender. One object serves one thread.
     """
 
-    def __init__(self, frozen: FrozenEmail, extra_headers: Sequence[tuple[str, str]] = ()) -> None:
-        """`extra_headers` are (name, value) pairs in printable ASCII that go out as they are; ValueError otherwise."""
+    def __init__(
+        self,
+        frozen: FrozenEmail,
+        extra_headers: Sequence[tuple[str, str]] = (),
+        attachments: Sequence[AttachedFile] = (),
+    ) -> None:
+        """`extra_headers` are (name, value) pairs in printable ASCII that go out as they are; ValueError otherwise.
+
+        `attachments` follow the bodies in a multipart/mixed.
+        """
         sender = wire_address(frozen.from_email, "from_email")
         self.sender = sender.address
         self.keys = frozen.keys
@@ -40,7 +49,7 @@ class PreparedEmail:
         self._variables = dict(frozen.variables)
         pieces: list[Piece] = [_same_headers(frozen, sender, extra_headers)]
         pieces += self._subject(frozen.subject)
-        pieces += self._bodies(frozen)
+        pieces += self._with_attachments(frozen, attachments)
         self._pieces: list[bytes] = []
         self._slots: list[tuple[int, str, bytes, Encoder]] = []
         self._makers: list[tuple[int, Maker]] = []
@@ -97,6 +106,16 @@ class PreparedEmail:
         if not source.keys:
             return [unstructured_header("Subject", renderer.render({}))]
         return [lambda values: unstructured_header("Subject", renderer.render(values))]
+
+    def _with_attachments(self, frozen: FrozenEmail, attachments: Sequence[AttachedFile]) -> list[Piece]:
+        bodies = self._bodies(frozen)
+        if not attachments:
+            return bodies
+        # Base64 has no "_", and no boundary of the two is how the other begins: a hash has no "m".
+        boundary = b"=_m" + frozen.hash.hex()[:32].encode("ascii")
+        head = b'Content-Type: multipart/mixed;\r\n boundary="%b"\r\n\r\n--%b\r\n' % (boundary, boundary)
+        files = [b"\r\n--%b\r\n%b" % (boundary, attachment_part(file)) for file in attachments]
+        return [head, *bodies, *files, b"--%b--\r\n" % boundary]
 
     def _bodies(self, frozen: FrozenEmail) -> list[Piece]:
         parts: list[list[Piece]] = []

@@ -11,6 +11,8 @@ from math import inf
 from typing import Protocol
 from uuid import UUID
 
+from models.rules.reports import Report
+
 LATE = "late"
 
 
@@ -43,13 +45,15 @@ class OutgoingMessage:
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The answer for one message. `code` is short and stable (an SMTP enhanced status or reply code, a vendor's
-    number), `detail` one line for people, cut at 500 characters."""
+    number), `detail` one line for people, cut at 500 characters. `reports`: of a message it took, what is known to be
+    reported of it later; a provider with webhooks has none."""
 
     kind: OutcomeKind
     provider_ref: str | None = None
     code: str | None = None
     detail: str | None = None
     retry_after_seconds: float | None = None
+    reports: tuple[Report, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

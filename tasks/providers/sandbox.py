@@ -6,9 +6,19 @@ from collections.abc import Sequence
 from math import inf
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.sandbox_reports import DELIVERED, reports_of
 
 _LONGEST_WAIT = 60.0
-_MAGIC = re.compile(r"(accept|reject|defer|throttle|uncertain|timeout|unsent|slow)(?:\+([0-9.]{1,12}))?", re.ASCII)
+_MAGIC = re.compile(
+    r"(accept|reject|defer|throttle|uncertain|timeout|unsent|slow|lostanswer"
+    r"|bounce|softbounce|open|click|proxyopen|complain|unsubscribe|silent)(?:\+([0-9.]{1,12}))?",
+    re.ASCII,
+)
+# What is accepted at once; what comes of it is in the reports.
+_REPORTED = {
+    "accept", "bounce", "softbounce", "open", "click", "proxyopen", "complain", "unsubscribe", "silent", "undelivered",
+    "expired", "stop",
+}  # fmt: skip
 # Numbers that no subscriber has: 555-0100 to 555-0199 of the North American plan, kept free for fiction.
 _MAGIC_NUMBER = re.compile(r"\+1[0-9]{3}55501([0-9]{2})", re.ASCII)
 _NUMBERS = {
@@ -19,6 +29,10 @@ _NUMBERS = {
     "54": ("timeout", ""),
     "55": ("unsent", ""),
     "56": ("slow", ""),
+    "57": ("undelivered", ""),
+    "58": ("expired", ""),
+    "59": ("silent", ""),
+    "60": ("stop", ""),
 }
 
 
@@ -41,6 +55,27 @@ class SandboxProvider:
     | `unsent`         | +1…555 0155   | unsent, every time: given up after a day                                   |
     | `slow`           | +1…555 0156   | accepted after a second                                                    |
     | `slow+250`       |               | accepted after 250 milliseconds (at most 60 seconds)                       |
+
+    Of what it accepted it reports what comes of it, half a second to one and a half later:
+
+    | local part       | number        | reports                                                                    |
+    |------------------|---------------|----------------------------------------------------------------------------|
+    | any other        | any other     | delivered                                                                  |
+    | `bounce`         |               | bounced, hard                                                              |
+    | `softbounce`     |               | bounced, soft                                                              |
+    | `open`           |               | delivered, opened                                                          |
+    | `click`          |               | delivered, opened, clicked: the first link, or https://example.com/        |
+    | `proxyopen`      |               | delivered, opened by a privacy proxy, which does not count                 |
+    | `complain`       |               | delivered, complained                                                      |
+    | `unsubscribe`    |               | delivered, opened, unsubscribed                                            |
+    | `lostanswer`     |               | delivered, of a message whose acceptance is uncertain at the first try     |
+    | `silent`         | +1…555 0159   | nothing                                                                    |
+    |                  | +1…555 0157   | undelivered                                                                |
+    |                  | +1…555 0158   | expired                                                                    |
+    |                  | +1…555 0160   | delivered, then STOP: the number unsubscribes                              |
+
+    A number after a plus makes further such recipients (`open+2`). Opens and clicks come with the user agent of a real
+    mail client, which the recipient decides.
 
     The domain does not matter. Which try it is, the message says (`attempt`). It is idempotent: the same id accepted
     again has the same reference. References begin with `sandbox-`, by which what it took can be told from what was
@@ -93,7 +128,12 @@ class SandboxProvider:
     def _answer(self, message: OutgoingMessage) -> tuple[Outcome, float]:
         """The outcome of this try, and after how many seconds it comes."""
         action, argument = _magic(message.recipient)
-        outcome = Outcome(OutcomeKind.ACCEPTED, provider_ref=f"sandbox-{message.id}", code="250")
+        outcome = Outcome(
+            OutcomeKind.ACCEPTED,
+            provider_ref=f"sandbox-{message.id}",
+            code="250",
+            reports=reports_of(message, action),
+        )
         wait = 0.0
         if action == "slow":
             wait = _number(argument, 1000) / 1000
@@ -101,7 +141,7 @@ class SandboxProvider:
             outcome = Outcome(OutcomeKind.REJECTED, code=argument or "550", detail="The sandbox was asked to reject.")
         elif action == "unsent":
             outcome = _unsent()
-        elif action != "accept" and message.attempt <= (_number(argument, 1) if action == "defer" else 1):
+        elif action not in _REPORTED and message.attempt <= (_number(argument, 1) if action == "defer" else 1):
             outcome = _refused_for_now(action, argument)
             wait = _number(argument, 1) if action == "timeout" else 0.0
         return outcome, min(wait, _LONGEST_WAIT)
@@ -130,7 +170,10 @@ def _refused_for_now(action: str, argument: str) -> Outcome:
     if action == "throttle":
         wait, detail = _number(argument, 5), "The sandbox was asked to slow down."
         return Outcome(OutcomeKind.DEFERRED, code="429", detail=detail, retry_after_seconds=wait)
-    return Outcome(OutcomeKind.UNCERTAIN, code="timeout", detail="The sandbox was asked not to answer.")
+    reports = (DELIVERED,) if action == "lostanswer" else ()
+    return Outcome(
+        OutcomeKind.UNCERTAIN, code="timeout", detail="The sandbox was asked not to answer.", reports=reports
+    )
 
 
 def _unsent() -> Outcome:

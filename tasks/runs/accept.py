@@ -10,16 +10,14 @@ from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput
 from models.rules.ids import new_id
-from models.rules.lifecycle import CAMPAIGN_MOVES, CampaignStatus, RunKind, sources_of
-from models.rules.segment import parse_segment
+from models.rules.lifecycle import CampaignStatus, RunKind
 from models.session import driver
 from models.settings import Settings
-from models.store.audience import read_members, read_suppressed
 from models.store.campaign_states import illegal_move, lock_campaign, move_campaign
-from models.store.ledger import email_price, post
+from models.store.ledger import post
 from models.tables import Campaign, Run
-from tasks.audience.plan import Quote, contact_columns, quote_email
-from tasks.runs.email_content import freeze_campaign
+from tasks.audience.recipients import Quote
+from tasks.runs.audience import Frozen, freeze, read_audience
 
 
 def accept_campaign(
@@ -31,10 +29,10 @@ def accept_campaign(
     recipients; InsufficientCredits. Nothing is changed then. The caller starts the flow after the commit.
     """
     campaign = lock_campaign(session, organization_id, campaign_id)
-    if campaign.status not in sources_of(CAMPAIGN_MOVES, CampaignStatus.SENDING) or campaign.status == "paused":
+    if campaign.status not in (CampaignStatus.DRAFT, CampaignStatus.SCHEDULED):
         raise illegal_move(campaign, CampaignStatus.SENDING)
-    content_id, _ = freeze_campaign(session, campaign)
-    quote = _quote_in_time(session, campaign, settings.quote_timeout_seconds)
+    content_id, frozen = freeze(session, campaign)
+    quote = _quote_in_time(session, campaign, frozen, settings.quote_timeout_seconds)
     if quote is not None and quote.recipients == 0:
         raise InvalidInput({"recipients": ["The campaign has no recipients after filtering."]})
     run = Run(
@@ -48,6 +46,7 @@ def accept_campaign(
         send_rate_per_minute=campaign.send_rate_per_minute,
         quoted_recipients=quote.recipients if quote else None,
         held=quote.cost if quote else Decimal(0),
+        total_segments=quote.segments if quote else 0,
     )
     session.add(run)
     session.flush()
@@ -75,25 +74,16 @@ def accept_campaign(
     return run
 
 
-def quote_campaign(session: Session, campaign: Campaign) -> Quote:
-    """How many emails the campaign would be now, and their cost, by the plan's own steps."""
-    segment = parse_segment(campaign.segment_filters)
-    columns = [name for name in contact_columns(segment) if name != "contact_id"]
-    members = read_members(session, campaign.organization_id, campaign.target_list_ids, columns)
-    suppressed = read_suppressed(session, campaign.organization_id, "email")
-    return quote_email(members, suppressed, segment=segment, price=email_price(session, campaign.organization_id))
-
-
-def _quote_in_time(session: Session, campaign: Campaign, seconds: float) -> Quote | None:
+def _quote_in_time(session: Session, campaign: Campaign, frozen: Frozen, seconds: float) -> Quote | None:
     """The quote, or None when it took longer than that: the plan decides then."""
     connection = driver(session)
     try:
         with connection.transaction():  # a savepoint: a cancelled statement must not end the whole
             connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
-            quote = quote_campaign(session, campaign)
+            audience = read_audience(session, campaign, frozen, to_quote=True)
             connection.execute("RESET statement_timeout")
-            return quote
     except (errors.QueryCanceled, OperationalError) as error:
         if isinstance(error, OperationalError) and not isinstance(error.orig, errors.QueryCanceled):
             raise
         return None
+    return audience.quote(seconds)

@@ -19,8 +19,9 @@ from models.store.outgoing import (
     open_run,
     write_run_chunks,
     write_run_messages,
-    write_single,
 )
+from models.store.sender_ids import count_messages
+from models.store.singles import PaidSingle, write_paid_single
 
 OUTBOX_MAX = 100
 """Runs of at most so many messages go out through the courier; for larger ones it pays to start a flow."""
@@ -42,25 +43,39 @@ class Accepted:
 
 def accept_single(session: Session, organization_id: UUID, channel: str, message: NewMessage) -> UUID:
     """Write one message, put it into the outbox and charge it; returns its id. Raises InsufficientCredits."""
-    id_ = write_single(session, organization_id, channel, message)
-    post(
-        session,
-        organization_id,
-        kind="charge",
-        amount=-message.cost,
-        key=f"charge:{id_}",
-        reason="SMS" if channel == "sms" else "Email",
-        message_id=id_,
-    )
-    return id_
+    return accept_paid_single(session, organization_id, channel, message).message_id
+
+
+def accept_paid_single(
+    session: Session,
+    organization_id: UUID,
+    channel: str,
+    message: NewMessage,
+    *,
+    sender: UUID | None = None,
+    commit: bool = False,
+) -> PaidSingle:
+    """`accept_single`, and the balance after it. `sender`: of an SMS, to count it; NotFound when it was deleted.
+
+    With `commit` the transaction ends with it, which is faster where many requests come at once.
+    """
+    reason = "SMS" if channel == "sms" else "Email"
+    return write_paid_single(session, organization_id, channel, message, reason=reason, sender=sender, commit=commit)
 
 
 def accept_run(
-    session: Session, organization_id: UUID, kind: RunKind, messages: Sequence[NewMessage], settings: Settings
+    session: Session,
+    organization_id: UUID,
+    kind: RunKind,
+    messages: Sequence[NewMessage],
+    settings: Settings,
+    *,
+    sender: UUID | None = None,
 ) -> Accepted:
     """Write a run (bulk or batch) with its messages, and charge them. Raises InsufficientCredits.
 
-    `messages` is not empty; the content of the first stands for the run.
+    `messages` is not empty; the content of the first stands for the run. `sender`: of SMS, to count them; NotFound when
+    it was deleted.
     """
     channel = _CHANNELS[kind]
     cost = sum((message.cost for message in messages), Decimal(0))
@@ -72,6 +87,8 @@ def accept_run(
     if small:
         due = [id_ for id_, message in zip(ids, messages, strict=True) if message.error_code is None]
         enqueue(session, organization_id, run_id, channel, due)
+    if sender is not None:  # as late as can be: its row is every other request's as well
+        count_messages(session, organization_id, sender, len(messages))
     if cost:
         post(
             session,

@@ -7,10 +7,10 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from models.rules.lifecycle import CampaignStatus, RunState
+from models.rules.lifecycle import CampaignStatus, Channel, RunState
 from models.session import Database
 from models.store import chunks
-from models.store.campaign_states import lock_campaign, move_campaign
+from models.store.campaign_states import find_campaign, lock_campaign, move_campaign
 from models.store.messages import cancel_chunk
 from models.store.runs import find_run, lock_run, move_run, release_hold, settle_run
 from models.tables import Run
@@ -40,7 +40,7 @@ def close_run(database: Database, run_id: UUID) -> Closed | None:
         if run.state not in (RunState.SENDING, RunState.CLOSING):
             return None
         left = chunks.open_work(session, run_id)
-        if left.ready or left.leased or left.deferred:
+        if left.ready or left.leased or left.in_outbox or left.deferred:
             return None
         return _end(session, run)
 
@@ -70,5 +70,13 @@ def _end(session: Session, run: Run) -> Closed:
     moved = move_run(session, run.organization_id, run.id, target, finished_at=func.now())
     assert moved, f"Run {run.id} could not move from {run.state} to {target}."
     if run.campaign_id is not None and target is RunState.COMPLETED:
-        move_campaign(session, run.organization_id, run.campaign_id, CampaignStatus.COMPLETED, completed_at=func.now())
+        _end_campaign(session, run.organization_id, run.campaign_id)
     return Closed(target, refunded)
+
+
+def _end_campaign(session: Session, organization_id: UUID, campaign_id: UUID) -> None:
+    """All is handed over. Of SMS the final reports are still to come: the courier completes the campaign then."""
+    if find_campaign(session, campaign_id).channel == Channel.SMS:
+        move_campaign(session, organization_id, campaign_id, CampaignStatus.SENT)
+    else:
+        move_campaign(session, organization_id, campaign_id, CampaignStatus.COMPLETED, completed_at=func.now())

@@ -1,7 +1,7 @@
 """The content of an email campaign: put together from campaign and template, frozen, stored, and made ready to send."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import cast
 from uuid import UUID
@@ -14,6 +14,7 @@ from models.store.campaign_states import default_domain, usable_template, verifi
 from models.store.contents import store_content
 from models.store.messages import PlannedMessage
 from models.tables import Campaign, Content, EmailTemplate
+from tasks.content.attachments import AttachedFile
 from tasks.content.freeze import FrozenEmail, freeze_email
 from tasks.content.headers import wire_address
 from tasks.content.mime import PreparedEmail
@@ -78,8 +79,9 @@ def frozen_email(content: Content) -> FrozenEmail:
 class EmailComposer:
     """Makes the bytes of each message of one content."""
 
-    def __init__(self, content: Content) -> None:
-        self._prepared = PreparedEmail(frozen_email(content))
+    def __init__(self, content: Content, attachments: Sequence[AttachedFile] = ()) -> None:
+        """`attachments` are the files of `content.attachments`, read by the caller."""
+        self._prepared = PreparedEmail(frozen_email(content), attachments=attachments)
         self._second = 0
         self._date = datetime.fromtimestamp(0, UTC)
 

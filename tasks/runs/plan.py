@@ -9,22 +9,21 @@ from uuid import UUID
 from sqlalchemy import func
 from sqlalchemy.orm import Session
 
-from models.errors import ExoSendError, InsufficientCredits
-from models.rules.lifecycle import CampaignStatus, RunState
+from models.errors import ExoSendError, InsufficientCredits, InvalidInput, NotFound
+from models.rules.lifecycle import CampaignStatus, Channel, RunState
 from models.rules.money import money
-from models.rules.segment import parse_segment
 from models.session import Database
 from models.settings import Settings
-from models.store.audience import read_members, read_suppressed, write_plan
+from models.store.audience import write_plan
 from models.store.campaign_states import find_campaign, lock_campaign, move_campaign
-from models.store.contents import read_content
-from models.store.ledger import email_price, post
+from models.store.ledger import post
 from models.store.runs import find_run, lock_planning, lock_run, move_run, release_hold
-from models.tables import Run
+from models.store.sender_ids import count_messages
+from models.tables import Campaign, Run
 from tasks.audience.chunking import chunk_rows, chunk_size, message_rows
 from tasks.audience.funnel import Funnel
-from tasks.audience.plan import Plan, contact_columns, plan_email
-from tasks.runs.email_content import frozen_email
+from tasks.audience.recipients import Plan
+from tasks.runs.audience import read_audience, read_frozen
 
 log = logging.getLogger(__name__)
 
@@ -104,19 +103,15 @@ def _plan(database: Database, run: Run, settings: Settings) -> Planned | None:
     assert run.content_id is not None
     with database.transaction(None) as session:
         campaign = find_campaign(session, run.campaign_id)
-        segment = parse_segment(campaign.segment_filters)
-        tags = frozen_email(read_content(session, run.organization_id, run.content_id)).keys
-        columns = contact_columns(segment, tags)
-        members = read_members(session, run.organization_id, campaign.target_list_ids, columns)
-        suppressed = read_suppressed(session, run.organization_id, "email")
-        price = email_price(session, run.organization_id)
-    plan = plan_email(members, suppressed, segment=segment, price=price, tags=tags)
-    log.info("Plan: %s rows, %s recipients, dropped %s", members.height, plan.kept.height, plan.funnel.dropped())
+        frozen = read_frozen(session, run.organization_id, run.content_id)
+        audience = read_audience(session, campaign, frozen, to_quote=False)
+    plan = audience.plan()
+    log.info("Plan: %s rows, %s recipients, dropped %s", audience.rows, plan.kept.height, plan.funnel.dropped())
     with database.transaction(None) as session:
-        return _save(session, run, plan, settings)
+        return _save(session, run, campaign, plan, settings)
 
 
-def _save(session: Session, planned_run: Run, plan: Plan, settings: Settings) -> Planned | None:
+def _save(session: Session, planned_run: Run, campaign: Campaign, plan: Plan, settings: Settings) -> Planned | None:
     """Messages, chunks and dropped ones; as the last statements the hold becomes the exact charge."""
     run = find_run(session, planned_run.id)
     lock_planning(session, run.id)
@@ -131,19 +126,33 @@ def _save(session: Session, planned_run: Run, plan: Plan, settings: Settings) ->
         run_id=run.id,
         organization_id=run.organization_id,
         content_id=run.content_id,
-        channel="email",
+        channel=campaign.channel,
         messages=message_rows(plan.kept, run.id),
         chunks=chunks,
         dropped=plan.dropped,
     )
     cost = money(Decimal(plan.kept["cost"].sum()))
-    if not _charge(session, run, plan, cost):
+    if campaign.channel == Channel.SMS:
+        _count_segments(session, run, campaign, plan)
+    if not _charge(session, run, plan, cost, "emails" if campaign.channel == Channel.EMAIL else "SMS"):
         session.rollback()
         return None
     return Planned(plan.kept.height, chunks.height, plan.funnel)
 
 
-def _charge(session: Session, run: Run, plan: Plan, cost: Decimal) -> bool:
+def _count_segments(session: Session, run: Run, campaign: Campaign, plan: Plan) -> None:
+    """What only SMS have: their segments, and a sender ID that counts its messages."""
+    run.total_segments = int(plan.kept["segments"].sum())
+    session.flush()
+    assert campaign.sender_id_id is not None
+    try:
+        count_messages(session, run.organization_id, campaign.sender_id_id, plan.kept.height)
+    except NotFound:
+        gone = "The sender_id_id is of a sender ID that was deleted after the campaign was started."
+        raise InvalidInput({"sender_id_id": [gone]}) from None
+
+
+def _charge(session: Session, run: Run, plan: Plan, cost: Decimal, what: str) -> bool:
     """Swap the hold for the charge and let the run send; False when it was cancelled meanwhile."""
     run = lock_run(session, run.organization_id, run.id)
     if run.state not in (RunState.PLANNING, RunState.PAUSED):
@@ -162,7 +171,7 @@ def _charge(session: Session, run: Run, plan: Plan, cost: Decimal) -> bool:
         kind="charge",
         amount=-cost,
         key=f"charge:{run.id}",
-        reason=f"{plan.kept.height} emails",
+        reason=f"{plan.kept.height} {what}",
         run_id=run.id,
     )
     return True

@@ -7,20 +7,22 @@ after that commit. So whatever kills this process leaves at most two windows who
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
+from uuid import UUID
 
-from models.errors import ExoSendError, StaleLease
+from models.errors import StaleLease
 from models.rules.lifecycle import MessageState
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.sending.composing import Compose, Composers, compose_or_fail
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate
-from tasks.sending.results import RetryPolicy, suppressed_result, to_result, unmade_result
+from tasks.sending.results import RetryPolicy, suppressed_result, to_result
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -34,14 +36,6 @@ _COMPOSED_AT_ONCE = 10  # 0.1 ms of work, in which one connection gets its reply
 
 _Ready = tuple[PlannedMessage, OutgoingMessage | Result]
 _NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
-
-
-class Composer(Protocol):
-    """Makes the bytes of a message from what is frozen and what is the recipient's own."""
-
-    def __call__(self, message: PlannedMessage) -> OutgoingMessage:
-        """Raises ExoSendError for a message that cannot be made; it fails alone."""
-        ...
 
 
 @dataclass(slots=True)
@@ -87,7 +81,7 @@ class Drainer:
     journal: Journal
     keeper: LeaseKeeper
     provider: Provider
-    compose: Composer
+    composers: Composers
     rate: Rate
     policy: RetryPolicy
     window_size: int
@@ -178,21 +172,18 @@ class Drainer:
 
     async def _compose_all(self, window: Sequence[PlannedMessage]) -> list[OutgoingMessage | Result]:
         """A few at a time: between them the connections get the window that is out on its way."""
+        composers = self.composers.known(window)
+        if composers is None:  # not in the journal's thread: it may be writing
+            composers = await asyncio.to_thread(self._load, window)
         ready: list[OutgoingMessage | Result] = []
         for start in range(0, len(window), _COMPOSED_AT_ONCE):
-            ready += [self._compose(message) for message in window[start : start + _COMPOSED_AT_ONCE]]
+            part = window[start : start + _COMPOSED_AT_ONCE]
+            ready += [compose_or_fail(message, composers[message.content_id]) for message in part]
             await asyncio.sleep(0)
         return ready
 
-    def _compose(self, message: PlannedMessage) -> OutgoingMessage | Result:
-        try:
-            return self.compose(message)
-        except ExoSendError as error:
-            return unmade_result(message, str(error))
-        except Exception:
-            # Else one recipient's odd data would end sender after sender, each with two windows in doubt.
-            log.exception("Message %s cannot be made.", message.id)
-            return unmade_result(message, "The message could not be put together.")
+    def _load(self, window: Sequence[PlannedMessage]) -> Mapping[UUID, Compose]:
+        return self.journal.insist(lambda: self.composers.load(window))
 
     async def _send(
         self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage | Result], clearance: Clearance

@@ -15,7 +15,9 @@ from models.rules.lifecycle import RunState
 from models.session import DATABASE_AWAY, Database
 from models.store import chunks, messages
 from models.store.chunks import Lease
+from models.store.incoming_events import park_reports
 from models.store.messages import PlannedMessage, Result
+from models.store.rollups import count_sent
 from models.store.runs import lock_run, settle_run
 from models.tables import Run
 from tasks.sending.results import count_results
@@ -46,6 +48,7 @@ class Journal:
     run_id: UUID
     organization_id: UUID
     epoch: int
+    channel: str
     provider: str
     lost: Callable[[], bool]
 
@@ -78,7 +81,7 @@ class Journal:
         if not window or not go:
             return Clearance(go, frozenset(), now)
         recipients = [message.recipient for message in window]
-        suppressed = messages.suppressed_among(session, self.organization_id, "email", recipients)
+        suppressed = messages.suppressed_among(session, self.organization_id, self.channel, recipients)
         return Clearance(go, frozenset(suppressed), now)
 
     def check(self, window: Sequence[PlannedMessage]) -> Clearance:
@@ -117,6 +120,8 @@ class Journal:
                     )
                     if results:
                         messages.record_results(session, lease, results, provider=self.provider)
+                        park_reports(session, self.organization_id, self.provider, results)
+                        count_sent(session, self.organization_id, self.channel, counts.accepted)
                 return self.clear(session, upcoming)
 
         return self.insist(write)
@@ -146,6 +151,8 @@ class Journal:
             chunks.lock_chunk(session, lease)
             moved, refundable = messages.record_evidence(session, lease, results, provider=self.provider)
             chunks.adjust(session, lease, moved, refundable)
+            park_reports(session, self.organization_id, self.provider, results)
+            count_sent(session, self.organization_id, self.channel, moved.accepted)
             if run.finished_at is not None:
                 settle_run(session, run)
                 run.results_blob_id = None

@@ -25,7 +25,9 @@ class RetryPolicy:
 def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) -> Result:
     """The message's new state. A deferral becomes a failure after the last attempt, or after 24 hours of trying."""
     if outcome.kind is OutcomeKind.ACCEPTED:  # a code is why something is not as it should be
-        return Result(message.id, message.position, MessageState.ACCEPTED, outcome.provider_ref)
+        return Result(
+            message.id, message.position, MessageState.ACCEPTED, outcome.provider_ref, reports=outcome.reports
+        )
     state = {
         OutcomeKind.REJECTED: MessageState.FAILED,
         OutcomeKind.UNCERTAIN: MessageState.UNCERTAIN,
@@ -42,7 +44,17 @@ def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) ->
             wait = policy.base_seconds * 2**message.tries if counted else _UNSENT_RETRY_SECONDS
             retry_after = min(max(wait, outcome.retry_after_seconds or 0.0), _RETRY_MAX_SECONDS)
     code = outcome.code or ("uncertain" if state is MessageState.UNCERTAIN else None)
-    return Result(message.id, message.position, state, outcome.provider_ref, code, outcome.detail, retry_after, counted)
+    return Result(
+        message.id,
+        message.position,
+        state,
+        outcome.provider_ref,
+        code,
+        outcome.detail,
+        retry_after,
+        counted,
+        outcome.reports,
+    )
 
 
 def suppressed_result(message: PlannedMessage) -> Result:

@@ -9,13 +9,14 @@ from uuid import UUID
 
 import uvloop
 
+from models.rules.lifecycle import RunKind
 from models.session import Database
 from models.settings import Settings
 from models.store.contents import read_content
 from models.store.runs import find_run
 from models.tables import Run
 from tasks.providers.registry import open_provider
-from tasks.runs.email_content import EmailComposer
+from tasks.sending.composing import ContentComposers
 from tasks.sending.drain import Drainer, Tally
 from tasks.sending.journal import Journal
 from tasks.sending.lease_keeper import LeaseKeeper
@@ -43,11 +44,12 @@ def send_run(
     with database.transaction(None) as session:
         run = find_run(session, run_id)
         assert run.content_id is not None
-        content = read_content(session, run.organization_id, run.content_id)
-    composer = EmailComposer(content)
+        channel = read_content(session, run.organization_id, run.content_id).channel
+    # The text of a campaign is a source with merge tags; of a request that sends at once it is what was written.
+    composers = ContentComposers(database, literal_sms=run.kind != RunKind.CAMPAIGN.value)
     with LeaseKeeper(database, settings.lease_seconds) as keeper:
         # uvloop: the same loop on asyncio's own reaches two thirds of the messages a second.
-        uvloop.run(_send(database, settings, run, epoch, composer, keeper, stop, tally))
+        uvloop.run(_send(database, settings, run, epoch, channel, composers, keeper, stop, tally))
     return tally
 
 
@@ -56,17 +58,18 @@ async def _send(
     settings: Settings,
     run: Run,
     epoch: int,
-    composer: EmailComposer,
+    channel: str,
+    composers: ContentComposers,
     keeper: LeaseKeeper,
     stop: Callable[[], bool],
     tally: Tally,
 ) -> None:
-    provider = open_provider(settings, "email")
+    provider = open_provider(settings, channel)
     drainer = Drainer(
-        journal=Journal(database, run.id, run.organization_id, epoch, provider.name, keeper.is_lost),
+        journal=Journal(database, run.id, run.organization_id, epoch, channel, provider.name, keeper.is_lost),
         keeper=keeper,
         provider=provider,
-        compose=composer,
+        composers=composers,
         rate=Rate(database, f"run:{run.id}", run.send_rate_per_minute),
         policy=RetryPolicy(settings.retry_attempts, settings.retry_base_seconds),
         window_size=window_size(

@@ -15,6 +15,8 @@ from prefect.artifacts import (
 )
 from prefect.runtime import flow_run
 
+from models.pipelines import campaign_run_name
+from models.rules.lifecycle import Channel
 from models.session import Database
 from models.store.campaign_states import find_campaign
 from models.store.organizations import read_organization
@@ -86,6 +88,9 @@ def publish_results(database: Database, run_id: UUID) -> None:
     with database.transaction(None) as session:
         organization = read_organization(session, run.organization_id)
         campaign = find_campaign(session, run.campaign_id) if run.campaign_id else None
+    name = campaign.name if campaign else str(run_id)
+    is_sms = campaign is not None and campaign.channel == Channel.SMS
+    title = campaign_run_name(organization.name, name, Channel.SMS if is_sms else Channel.EMAIL, 1)
     stats = {
         "recipients": totals.recipients,
         "accepted": totals.sent,
@@ -97,24 +102,23 @@ def publish_results(database: Database, run_id: UUID) -> None:
     create_table_artifact(
         key=f"delivery-{run.campaign_id}",
         table=[{"what": what, "messages": count, "share": _share(count, totals)} for what, count in stats.items()],
-        description=f"{organization.name} · {campaign.name if campaign else run_id}: what became of the messages",
+        description=f"{title}: what became of the messages",
     )
     seconds = (run.finished_at - run.planned_at).total_seconds() if run.finished_at and run.planned_at else 0.0
-    name = campaign.name if campaign else str(run_id)
     lines = [
         f"# {name}",
-        f"{organization.name} · {run.state}",
+        f"{organization.name} · {'SMS' if is_sms else 'email'} · {run.state}",
         "",
         f"- **{totals.sent:,}** of {totals.recipients:,} accepted in {seconds:.1f} s after the plan",
         f"- charged {_amount(run.charged)} {organization.currency}, refunded {_amount(run.refunded)}",
         f"- results: `exosend results {run_id} --out results.parquet`, or schema `results` in the database",
-        f"- in the API: `GET {flow_settings().api_url}/api/v1/campaigns/{run.campaign_id}`",
+        f"- in the API: `GET {flow_settings().api_url}/api/v1/{'sms/' if is_sms else ''}campaigns/{run.campaign_id}`",
     ]
+    if is_sms:
+        lines.insert(4, f"- {totals.segments:,} segments; delivery is reported later, and the campaign completed then")
     if totals.uncertain:
         lines.insert(4, f"- **{totals.uncertain:,}** uncertain: handed over, but no answer is known")
-    create_markdown_artifact(
-        "\n".join(lines), key=f"summary-{run.campaign_id}", description=f"{organization.name} · {name}: summary"
-    )
+    create_markdown_artifact("\n".join(lines), key=f"summary-{run.campaign_id}", description=f"{title}: summary")
 
 
 def _share(count: int, totals: Totals) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,8 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from models.session import Database, Role
 from models.settings import Settings
-from models.store.organizations import create_organization, create_token
+from models.store.organizations import create_organization, create_token, top_up
+from models.store.sender_ids import add_verified_sender_id
 
 
 @dataclass(frozen=True)
@@ -92,3 +94,29 @@ def acme(new_client: Callable[..., Client]) -> Client:
 @pytest.fixture
 def globex(new_client: Callable[..., Client]) -> Client:
     return new_client("Globex")
+
+
+@pytest.fixture
+def give_credits(engine: Database) -> Callable[[Client, str], None]:
+    """Tops an organization up."""
+
+    def give(client: Client, amount: str) -> None:
+        with engine.transaction(None) as session:
+            top_up(session, client.organization_id, Decimal(amount), reference=amount)
+
+    return give
+
+
+@pytest.fixture
+def sending(acme: Client, engine: Database) -> Client:
+    """Acme with EXOCLASS as its verified and default sender of SMS, and no credits."""
+    with engine.transaction(None) as session:
+        add_verified_sender_id(session, acme.organization_id, "EXOCLASS")
+    return acme
+
+
+@pytest.fixture
+def texting(sending: Client, give_credits: Callable[[Client, str], None]) -> Client:
+    """The same with 100 credits."""
+    give_credits(sending, "100")
+    return sending

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from api.blueprints import campaigns
+from api import campaign_actions
 from models.pipelines import SEND_CAMPAIGN, SendCampaign
 from models.store.organizations import add_verified_domain, top_up
 
@@ -29,7 +29,7 @@ def started(monkeypatch) -> list[dict[str, Any]]:
     def start_flow(_settings: object, deployment: str, parameters: SendCampaign, **options: Any) -> None:
         calls.append({"deployment": deployment, "parameters": parameters, **options})
 
-    monkeypatch.setattr(campaigns, "start_flow", start_flow)
+    monkeypatch.setattr(campaign_actions, "start_flow", start_flow)
     return calls
 
 

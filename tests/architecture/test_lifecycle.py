@@ -14,6 +14,7 @@ from models.rules.lifecycle import (
     MESSAGE_MOVES,
     RUN_MOVES,
     CampaignStatus,
+    Channel,
     MessageState,
     RunState,
     sources_of,
@@ -26,16 +27,27 @@ from models.store.runs import move_run
 from models.tables import Campaign, Run
 
 # state: where it may go
-CAMPAIGNS = {
+EMAIL_CAMPAIGNS = {
     "draft": "scheduled sending cancelled",
     "scheduled": "draft sending cancelled failed",
-    "sending": "paused sent completed cancelled failed",
+    "sending": "paused completed cancelled failed",
+    "paused": "sending cancelled",
+    "sent": "",
+    "completed": "",
+    "cancelled": "",
+    "failed": "",
+}
+SMS_CAMPAIGNS = {
+    "draft": "scheduled sending",
+    "scheduled": "draft sending cancelled failed",
+    "sending": "paused sent cancelled failed",
     "paused": "sending cancelled",
     "sent": "completed",
     "completed": "",
     "cancelled": "",
     "failed": "",
 }
+CAMPAIGNS = {Channel.EMAIL: EMAIL_CAMPAIGNS, Channel.SMS: SMS_CAMPAIGNS}
 RUNS = {
     "queued": "planning sending paused closing failed",
     "planning": "queued sending paused completed closing failed",
@@ -70,11 +82,13 @@ def _is_legal(moves: Mapping[str, str], source: str, target: str) -> bool:
     return target in moves[source].split()
 
 
+@pytest.mark.parametrize("channel", Channel)
 @pytest.mark.parametrize(("source", "target"), _pairs(CampaignStatus))
-def test_a_campaign_moves_as_written_and_not_otherwise(source: str, target: str) -> None:
-    legal = CampaignStatus(target) in CAMPAIGN_MOVES[CampaignStatus(source)]
-    assert legal == _is_legal(CAMPAIGNS, source, target)
-    assert legal == (source in sources_of(CAMPAIGN_MOVES, CampaignStatus(target)))
+def test_a_campaign_moves_as_written_and_not_otherwise(source: str, target: str, channel: Channel) -> None:
+    moves = CAMPAIGN_MOVES[channel]
+    legal = CampaignStatus(target) in moves[CampaignStatus(source)]
+    assert legal == _is_legal(CAMPAIGNS[channel], source, target)
+    assert legal == (source in sources_of(moves, CampaignStatus(target)))
 
 
 @pytest.mark.parametrize(("source", "target"), _pairs(RunState))
@@ -119,18 +133,19 @@ def _refusal(session: Session, organization_id: UUID, campaign_id: UUID, target:
     return None
 
 
+@pytest.mark.parametrize("channel", Channel)
 def test_the_store_moves_a_campaign_only_where_it_may_go(
-    database: Database, campaign_and_run: tuple[UUID, UUID, UUID]
+    database: Database, campaign_and_run: tuple[UUID, UUID, UUID], channel: Channel
 ) -> None:
     organization_id, campaign_id, _ = campaign_and_run
     wrong = []
     for source, target in _pairs(CampaignStatus):
         with database.transaction(None) as session:
-            session.execute(update(Campaign).values(status=source))
+            session.execute(update(Campaign).values(status=source, channel=channel))
             refusal = _refusal(session, organization_id, campaign_id, CampaignStatus(target))
             moved = refusal is None
             found = session.execute(select(Campaign.status)).scalar_one()
-        if moved != _is_legal(CAMPAIGNS, source, target) or found != (target if moved else source):
+        if moved != _is_legal(CAMPAIGNS[channel], source, target) or found != (target if moved else source):
             wrong.append((source, target))
         if refusal is not None and (refusal.code, refusal.current_status) != ("invalid_status", source):
             wrong.append((source, target))

@@ -10,6 +10,7 @@ import pytest
 
 _COMMANDS = [["up"], ["demo"], ["org", "create"], ["doctor"], ["migrate"], ["results"], ["backup"], ["restore"]]
 _COMMANDS += [["sender", "list"], ["sender", "approve"], ["sender", "verify"], ["sender", "reject"], ["prices", "load"]]
+_COMMANDS += [["user", "create"], ["user", "list"], ["user", "password"]]
 
 
 def _exosend(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -51,6 +52,7 @@ def test_every_command_explains_itself_and_its_options(command: list[str], tmp_p
         (["up", "--smtp-url", "mail.example.com"], "EXOSEND_SMTP_URL: it must begin with smtp:// or smtps://"),
         (["results", "no-uuid", "--out", "x.parquet"], "no-uuid is not the id of a run"),
         (["sender", "approve", "no-uuid"], "No stack runs on"),
+        (["user", "create", "--email", "x", "--name", "X", "--role", "owner"], '"x" is not an email address'),
         (["prices", "load", "no-file"], "no-file cannot be read: No such file or directory."),
         (["backup", "file"], "There is no database in"),
         (["restore", "no-file"], "There is no file no-file"),

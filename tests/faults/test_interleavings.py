@@ -53,7 +53,6 @@ def test_the_promises_hold_in_whatever_order_things_happen(make_engine, database
         settings=settings(
             max_examples=max(5, settings.default.max_examples // 10),
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )

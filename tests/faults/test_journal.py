@@ -23,7 +23,7 @@ def _claim(engine, run):
 
 
 def _journal(engine, run):
-    return Journal(engine.database, run.id, engine.organization_id, 1, "smtp", lambda: False)
+    return Journal(engine.database, run.id, engine.organization_id, 1, "email", "smtp", lambda: False)
 
 
 def _result(message, state, seconds=None):

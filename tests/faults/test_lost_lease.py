@@ -17,7 +17,7 @@ def _claim(engine, run, who):
 
 
 def _journal(engine, run):
-    return Journal(engine.database, run.id, engine.organization_id, 1, "smtp", lambda: False)
+    return Journal(engine.database, run.id, engine.organization_id, 1, "email", "smtp", lambda: False)
 
 
 def _accepted(message):

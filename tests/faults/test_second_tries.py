@@ -18,7 +18,9 @@ def _claim(engine, run, who):
 
 @pytest.fixture
 def journal_of():
-    return lambda engine, run: Journal(engine.database, run.id, engine.organization_id, 1, "smtp", lambda: False)
+    return lambda engine, run: Journal(
+        engine.database, run.id, engine.organization_id, 1, "email", "smtp", lambda: False
+    )
 
 
 def _result(message, state, seconds=None):

@@ -152,6 +152,11 @@ class Engine:
         """End it, if nothing is left."""
         return close_run(self.database, run.id)
 
+    def find(self, run_id: UUID) -> Run:
+        """A run by its id."""
+        with self.database.transaction(None) as session:
+            return find_run(session, run_id)
+
     def run(self, run: Run) -> Run:
         """The run as it is now."""
         with self.database.transaction(None) as session:

@@ -2,8 +2,10 @@
 
 API_PRIVILEGES = {
     **dict.fromkeys(["alembic_version", "deferrals", "dropped_recipients", "events", "heartbeats", "prices"], "S"),
+    **dict.fromkeys(["daily_counts", "run_clients", "run_links"], "S"),
     **dict.fromkeys(["audit_log", "ledger_entries"], "SI"),
-    "organizations": "SU",
+    "organizations": "SIU",
+    "admin_forms": "SIU",
     "outbox": "I",
     **dict.fromkeys(["chunks", "contents", "messages", "run_flows", "runs"], "SIU"),
     **dict.fromkeys(["api_tokens", "users", "email_domains", "sender_ids"], "SIUD"),

@@ -6,7 +6,7 @@ its step, or when it has ended; every move of the test waits for that, so nothin
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from uuid import UUID
@@ -17,6 +17,7 @@ from models.errors import InvalidInput
 from models.session import driver
 from models.store.messages import PlannedMessage
 from tasks.providers.base import Capabilities, Outcome, OutgoingMessage
+from tasks.sending.composing import Compose
 from tasks.sending.drain import Drainer
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.rate import Rate
@@ -84,12 +85,14 @@ class Puppet:
         self._executor = ThreadPoolExecutor(1)
         self._out: Sequence[OutgoingMessage] = ()
         self._gate: asyncio.Event | None = None
-        journal = _Journal(engine.database, run_id, engine.organization_id, epoch, "witness", lambda: False, self)
+        journal = _Journal(
+            engine.database, run_id, engine.organization_id, epoch, "email", "witness", lambda: False, self
+        )
         self._drainer = Drainer(
             journal=journal,
             keeper=_Keeper(),  # type: ignore[arg-type]
             provider=self,
-            compose=_compose,
+            composers=_Composers(),
             rate=Rate(engine.database, "none", None),
             policy=RetryPolicy(attempts=3, base_seconds=0.0),
             window_size=2,
@@ -186,6 +189,16 @@ class Puppet:
             assert self._quiet.wait_for(lambda: self.ended or self._out, _PATIENCE_SECONDS), "The sender hangs."
         if self.error is not None:
             raise self.error
+
+
+class _Composers:
+    """Every content is at hand."""
+
+    def known(self, messages: Sequence[PlannedMessage]) -> Mapping[UUID, Compose]:
+        """The one that there is."""
+        return {message.content_id: _compose for message in messages}
+
+    load = known
 
 
 def _compose(message: PlannedMessage) -> OutgoingMessage:

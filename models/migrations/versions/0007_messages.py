@@ -64,6 +64,7 @@ def upgrade() -> None:
     for name in ("delivered_at", "opened_at", "clicked_at", "bounced_at"):
         op.add_column("messages", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_messages_organization_id_id", "messages", ["organization_id", "channel", "id"])
+    op.add_column("runs", sa.Column("total_segments", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("contents", sa.Column("sender_id", sa.Text(), nullable=True))
     op.add_column(
         "contents",
@@ -78,6 +79,7 @@ def upgrade() -> None:
         "campaigns",
         sa.Column("manual_phones", postgresql.ARRAY(sa.Text()), server_default=sa.text("'{}'"), nullable=False),
     )
+    op.create_index("ix_campaigns_sent", "campaigns", ["run_id"], postgresql_where=sa.text("status = 'sent'"))
     _create_outbox()
     _create_incoming_events()
     for table in TABLES:
@@ -96,8 +98,10 @@ def downgrade() -> None:
     op.execute(RUNS_VIEW.format(channel="", contents=""))
     for table in TABLES:
         op.drop_table(table)
+    op.drop_index("ix_campaigns_sent", table_name="campaigns")
     for name in ("sender_id_id", "contact_ids", "manual_phones"):
         op.drop_column("campaigns", name)
+    op.drop_column("runs", "total_segments")
     for name in ("sender_id", "attachments"):
         op.drop_column("contents", name)
     op.drop_index("ix_messages_organization_id_id", table_name="messages")
@@ -125,7 +129,12 @@ def _create_outbox() -> None:
         sa.CheckConstraint("channel IN ('email', 'sms')", name=op.f("ck_outbox_channel")),
         sa.PrimaryKeyConstraint("message_id", name=op.f("pk_outbox")),
     )
-    op.create_index("ix_outbox_due_at", "outbox", ["channel", "due_at"])
+    op.create_index("ix_outbox_due_at", "outbox", ["channel", "organization_id", "due_at"])
+    # Every row is soon updated and deleted: what is dead must not pile up in front of what is due.
+    op.execute(
+        "ALTER TABLE outbox SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0,"
+        " autovacuum_vacuum_threshold = 2000)"
+    )
     op.create_index("ix_outbox_run_id", "outbox", ["run_id"], postgresql_where=sa.text("run_id IS NOT NULL"))
 
 

@@ -26,7 +26,7 @@ def faults(draw):
     return fault
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rules=st.lists(faults(), max_size=3), pipelining=st.booleans(), connections=st.integers(1, 4))
 def test_the_sinks_log_bears_out_every_certain_outcome(send_to_sink, make_messages, rules, pipelining, connections):
     options = f"connections={connections}&timeout=0.2"

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from models.errors import InsufficientCredits, InvalidInput
 from models.rules.ids import message_id
-from tasks.runs import plan
+from tasks.runs import audience
 from tasks.runs.control import cancel_campaign, pause_campaign
 
 
@@ -126,7 +126,7 @@ def test_a_cancel_during_a_plan_that_fails_stays_a_cancel(make_engine, monkeypat
             cancel_campaign(session, engine.organization_id, run.campaign_id)
         raise InvalidInput({"currency": ["There is no price."]})
 
-    monkeypatch.setattr(plan, "email_price", cancel_and_fail)
+    monkeypatch.setattr(audience, "email_price", cancel_and_fail)
     with pytest.raises(InvalidInput):
         engine.plan(run)
     assert engine.close(run) is not None

@@ -14,7 +14,7 @@ POLICY = RetryPolicy(attempts=3, base_seconds=60)
 
 
 def _message(tries: int = 0, hours: float = 0.0) -> PlannedMessage:
-    return PlannedMessage(UUID(int=1), 0, "a@example.com", None, tries, hours)
+    return PlannedMessage(UUID(int=1), 0, "a@example.com", None, tries, hours, UUID(int=2), None)
 
 
 @pytest.mark.parametrize(

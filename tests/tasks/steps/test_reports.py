@@ -3,6 +3,7 @@
 import pytest
 
 from tasks.steps import reports
+from tests.support.sms import add_people, add_sender, number, sms_campaign
 
 
 @pytest.fixture
@@ -32,3 +33,26 @@ def test_a_server_that_is_away_does_not_stop_a_sender(make_engine, away):
     progress.show(last=True)
     reports.publish_results(engine.database, run.id)
     assert away == ["create_table_artifact", *["create_progress_artifact"] * 2, "create_table_artifact"]
+
+
+def test_what_is_shown_says_that_it_was_sms(make_engine, monkeypatch) -> None:
+    shown: list[str] = []
+
+    def keep(*arguments: str, **values: object) -> None:
+        shown.extend([*arguments, str(values["description"])])
+
+    for name in ("create_progress_artifact", "create_table_artifact", "create_markdown_artifact"):
+        monkeypatch.setattr(reports, name, keep)
+    engine = make_engine(contacts=1)
+    add_sender(engine)
+    add_people(engine, [{"phone": number(1), "first_name": "x" * 200}])
+    run = engine.accept(sms_campaign(engine, name="Sale"))
+    engine.plan(run)
+    engine.send(run)
+    engine.close(run)
+    reports.publish_results(engine.database, run.id)
+    assert [text for text in shown if "Acme · Sale (SMS)" in text] == [shown[0], shown[-1]]
+    summary = next(text for text in shown if text.startswith("# Sale"))
+    assert "Acme · SMS · completed" in summary
+    assert "- 2 segments" in summary
+    assert f"/api/v1/sms/campaigns/{run.campaign_id}" in summary

@@ -1,0 +1,1 @@
+"""The admin panel: pages that the server renders, under /admin."""

@@ -1,0 +1,79 @@
+"""Single and bulk SMS, and what became of one."""
+
+from typing import Any
+from uuid import UUID
+
+from api.arguments import Arguments
+from api.blueprint import Blueprint
+from api.idempotency import keeps_answer
+from api.schemas.envelopes import answer_of, done, found
+from api.schemas.sms import NewBulkSms, NewSms, QueuedBulkSmsSchema, QueuedSmsSchema, SmsStatusSchema
+from api.scope import own, resources, scope
+from api.starter import start_draining, wake_courier
+from models.rules.lifecycle import RunKind
+from models.store.sms import read_sms
+from tasks.runs.send_sms import SmsRequest, send_bulk_sms, send_single_sms
+
+blueprint = Blueprint("SMS", __name__, "Single and bulk SMS, sent at once.")
+
+
+@blueprint.route("/sms/send", methods=["POST"], errors=(402,))
+@blueprint.arguments(NewSms)
+@blueprint.response(202, answer_of(QueuedSmsSchema, mutation=True))
+def send_sms(arguments: Arguments) -> dict[str, Any]:
+    """Send an SMS
+
+    It is charged now and sent within moments. What no provider accepts is refunded.
+    """
+    values, wrong = arguments.partly()
+    request = SmsRequest(values.get("message"), values.get("sender_id"), wrong)
+    # An answer that is to be kept goes into the same transaction, after this.
+    sms = send_single_sms(*own(), values.get("recipient"), request, commit=not keeps_answer())
+    database = resources().database
+    scope().after_commit(lambda: wake_courier(database))
+    answer = {
+        "message_id": sms.message_id,
+        "status": "pending",
+        "cost": sms.cost,
+        "segments": sms.segments,
+        "balance_remaining": sms.balance,
+    }
+    return done(answer, "SMS queued for sending")
+
+
+@blueprint.route("/sms/send-bulk", methods=["POST"], errors=(402,))
+@blueprint.arguments(NewBulkSms)
+@blueprint.response(202, answer_of(QueuedBulkSmsSchema, mutation=True))
+def send_bulk(arguments: Arguments) -> dict[str, Any]:
+    """Send the same SMS to many
+
+    Once to each number, however often it is given. Numbers that are not valid, and those that have opted out, come back
+    and are not charged.
+    """
+    values, wrong = arguments.partly()
+    request = SmsRequest(values.get("message"), values.get("sender_id"), wrong)
+    settings, database = resources().settings, resources().database
+    bulk = send_bulk_sms(*own(), values.get("recipients"), request, settings)
+    if bulk.run.needs_flow:
+        scope().after_commit(lambda: start_draining(settings, RunKind.BULK))
+    else:
+        scope().after_commit(lambda: wake_courier(database))
+    answer = {
+        "total_messages": len(bulk.run.message_ids),
+        "total_cost": bulk.run.cost,
+        "balance_remaining": bulk.balance,
+        "message_ids": bulk.run.message_ids,
+        "invalid_recipients": bulk.invalid,
+        "suppressed_recipients": bulk.suppressed,
+    }
+    return done(answer, "Bulk SMS queued for sending")
+
+
+@blueprint.route("/sms/<id:message_id>/status")
+@blueprint.response(200, answer_of(SmsStatusSchema))
+def get_sms_status(message_id: UUID) -> dict[str, Any]:
+    """Read the status of an SMS
+
+    Of a single one, or of one of a bulk or a campaign.
+    """
+    return found(read_sms(*own(), message_id))

@@ -1,0 +1,71 @@
+"""SMS campaigns in requests and answers."""
+
+from marshmallow import Schema, fields
+
+from api.schemas.campaigns import LISTS_MAX, SCHEDULED_AT, STATUSES
+from api.schemas.fields import Amount, Choice, Identifier, Identifiers, Input, Text, Texts, Time, Whole
+
+MESSAGE_MAX = 10_000  # characters; a source with merge tags may be longer than the ten segments of its texts
+CONTACTS_MAX = 10_000
+PHONES_MAX = 10_000
+
+
+class _SmsCampaignValues(Input):
+    sender_id_id = Identifier(
+        allow_none=True, metadata={"description": "A verified sender ID; left out, the default one."}
+    )
+    target_list_ids = Identifiers(LISTS_MAX, allow_none=True)
+    contact_ids = Identifiers(CONTACTS_MAX, allow_none=True)
+    manual_phones = Texts(
+        PHONES_MAX, 40, allow_none=True, metadata={"description": "Numbers in E.164, as `+37120000001`."}
+    )
+    send_rate_per_minute = Whole(1, 60_000, allow_none=True)
+    batch_size = Whole(1, 1000, allow_none=True, metadata={"description": "SMS between two looks at the state."})
+    timezone = Text(64, allow_none=True, metadata={"description": "IANA name."})
+    scheduled_at = Text(64, allow_none=True, metadata=SCHEDULED_AT)
+
+
+class NewSmsCampaign(_SmsCampaignValues):
+    """An SMS campaign to create."""
+
+    name = Text(255, required=True)
+    message_content = Text(
+        MESSAGE_MAX, required=True, metadata={"description": "The text, with merge tags; 10 segments at most."}
+    )
+
+
+class SmsCampaignChange(_SmsCampaignValues):
+    """What to change of a draft; what is left out stays."""
+
+    name = Text(255)
+    message_content = Text(MESSAGE_MAX)
+
+
+class SmsCampaignSchema(Schema):
+    """An SMS campaign, with what became of it so far."""
+
+    id = Identifier(required=True)
+    name = fields.String(required=True)
+    status = Choice(STATUSES, required=True)
+    message_content = fields.String(required=True, allow_none=True)
+    sender_id = fields.String(required=True, allow_none=True, metadata={"description": "Name or number it is from."})
+    sender_id_id = Identifier(required=True, allow_none=True)
+    target_list_ids = fields.List(Identifier(), required=True)
+    contact_ids = fields.List(Identifier(), required=True)
+    manual_phones = fields.List(fields.String(), required=True)
+    total_recipients = fields.Integer(required=True)
+    total_sent = fields.Integer(required=True)
+    total_delivered = fields.Integer(required=True)
+    total_failed = fields.Integer(
+        required=True, metadata={"description": "Refused by the provider, or reported as undelivered or expired."}
+    )
+    total_segments = fields.Integer(required=True)
+    total_cost = Amount(required=True, metadata={"description": "Held or charged, less what was refunded."})
+    scheduled_at = Time(required=True, allow_none=True)
+    timezone = fields.String(required=True, allow_none=True)
+    batch_size = fields.Integer(required=True)
+    send_rate_per_minute = fields.Integer(required=True, allow_none=True)
+    created_at = Time(required=True)
+    updated_at = Time(required=True)
+    sent_at = Time(required=True, allow_none=True, metadata={"description": "When sending started."})
+    completed_at = Time(required=True, allow_none=True)

@@ -1,0 +1,176 @@
+"""The API under 32 connections, each endpoint beside a bare route of the same granian (benchmarks/bare_route.py)."""
+
+import contextlib
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import httpx2
+
+from benchmarks import bare_route
+from benchmarks.http_load import Load, measure_load, request_bytes
+from benchmarks.measure import Aim, Bench, Figure, in_turns
+from deployments import services
+from deployments.environment import metrics_folder
+from models.session import Database, Role
+from models.settings import Settings
+from models.store.organizations import create_organization, create_token, top_up
+from models.store.sender_ids import add_verified_sender_id
+
+_CONNECTIONS = 32
+_REQUESTS = 4000
+_WARM_UP = 400
+_START_SECONDS = 60.0
+_STOP_SECONDS = 15.0
+_RATE_LIMIT = 2_000_000_000
+_CREDITS = Decimal(1_000_000)
+_ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Endpoint:
+    """What is measured: its requests, and the status that each must get."""
+
+    name: str
+    status: int
+    aim: float
+    requests: Callable[["_Server", int], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    address: tuple[str, int]
+    token: str
+
+    def load(self, requests: Sequence[str], status: int) -> Load:
+        """Measure the requests. AssertionError when one of them is not answered with `status`."""
+        measured = measure_load(self.address, _CONNECTIONS, requests)
+        assert measured.statuses == {status: len(requests)}, measured.statuses
+        return measured
+
+
+def _balance(server: _Server, amount: int) -> list[str]:
+    return [request_bytes("GET", "/api/v1/balance", server.token)] * amount
+
+
+def _sends(server: _Server, amount: int) -> list[str]:
+    bodies = (
+        {"recipient": f"+3706{number % 10_000_000:07d}", "message": f"Your code is {number}."}
+        for number in range(amount)
+    )
+    return [request_bytes("POST", "/api/v1/sms/send", server.token, body) for body in bodies]
+
+
+def _statuses(server: _Server, amount: int) -> list[str]:
+    """Of a bulk of 1,000, in turn."""
+    numbers = [f"+3706{number:07d}" for number in range(1_000_000, 1_001_000)]
+    answer = httpx2.post(
+        "http://{}:{}/api/v1/sms/send-bulk".format(*server.address),
+        json={"recipients": numbers, "message": "News"},
+        headers={"Authorization": f"Bearer {server.token}"},
+        timeout=_START_SECONDS,
+        trust_env=False,
+    )
+    ids = answer.raise_for_status().json()["data"]["message_ids"]
+    paths = [f"/api/v1/sms/{ids[number % len(ids)]}/status" for number in range(amount)]
+    return [request_bytes("GET", path, server.token) for path in paths]
+
+
+ENDPOINTS = (
+    _Endpoint("GET balance", 200, 0.6, _balance),
+    _Endpoint("GET sms/{id}/status", 200, 0.6, _statuses),
+    _Endpoint("POST sms/send", 202, 0.25, _sends),
+)
+
+
+def measure_api(bench: Bench) -> list[Figure]:
+    """Each endpoint: authentication, limit of requests (raised), schema and row-level security are on."""
+    with _serving(bench.settings) as server:
+        return [_measure(bench, server, endpoint) for endpoint in ENDPOINTS]
+
+
+def _measure(bench: Bench, server: _Server, endpoint: _Endpoint) -> Figure:
+    amount = bench.amount(_REQUESTS)
+    bare = [request_bytes("GET", bare_route.PATH, None)] * amount
+    requests = endpoint.requests(server, amount)
+    server.load(endpoint.requests(server, min(_WARM_UP, amount)), endpoint.status)
+    server.load(bare[:_WARM_UP], 200)
+    loads: dict[str, list[Load]] = {"product": [], "limit": []}
+
+    def run(kind: str, requests: list[str], status: int) -> float:
+        bench.settle()
+        loads[kind].append(server.load(requests, status))
+        return loads[kind][-1].seconds
+
+    seconds, limits = in_turns(
+        bench.rounds, lambda: run("product", requests, endpoint.status), lambda: run("limit", bare, 200)
+    )
+    best = {kind: min(found, key=lambda load: load.seconds) for kind, found in loads.items()}
+    return Figure(
+        name=endpoint.name,
+        limit_name="bare route",
+        amount=amount,
+        unit="requests",
+        product_seconds=seconds,
+        limit_seconds=limits,
+        compare="speed",
+        aim=Aim("at least", now=endpoint.aim, goal=endpoint.aim),
+        notes={
+            "p50_ms": round(best["product"].p50_ms, 1),
+            "p99_ms": round(best["product"].p99_ms, 1),
+            "bare p50_ms": round(best["limit"].p50_ms, 1),
+            "bare p99_ms": round(best["limit"].p99_ms, 1),
+        },
+    )
+
+
+@contextlib.contextmanager
+def _serving(settings: Settings) -> Iterator[_Server]:
+    """The API as `exosend up` starts it, with the bare route, and an organization that may send SMS."""
+    token = _organization(settings)
+    settings = settings.with_values(port=_free_port(), prefect_api_url="http://127.0.0.1:9/api")
+    service = services.api(settings)
+    application = f"{bare_route.__name__}:{bare_route.create_bare_app.__name__}"
+    command = [application if part == "api.app:create_app" else part for part in service.command]
+    metrics_folder(settings).mkdir(parents=True, exist_ok=True)
+    process = subprocess.Popen(command, env=service.environment, cwd=_ROOT, stdout=subprocess.DEVNULL)
+    try:
+        _wait_for(settings.api_url, process)
+        yield _Server((settings.host, settings.port), token)
+    finally:
+        process.terminate()
+        process.wait(_STOP_SECONDS)
+
+
+def _organization(settings: Settings) -> str:
+    database = Database(settings, Role.ENGINE, pool_size=1)
+    try:
+        with database.transaction(None) as session:
+            organization = create_organization(session, name="Benchmark", rate_limit=_RATE_LIMIT)
+            top_up(session, organization.id, _CREDITS, reference="benchmark")
+            add_verified_sender_id(session, organization.id, "EXOCLASS")
+            return create_token(session, organization.id, user_id=None, name="benchmark").text
+    finally:
+        database.close()
+
+
+def _free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
+
+
+def _wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while True:
+        assert process.poll() is None, "The API ended while it was starting."
+        with contextlib.suppress(httpx2.HTTPError):
+            if httpx2.get(f"{url}/health/live", trust_env=False).is_success:
+                return
+        assert time.monotonic() < deadline, "The API did not start in time."
+        time.sleep(0.1)

@@ -1,0 +1,120 @@
+"""Reports that came in and are not applied yet: parked by whoever gets them, taken by the courier."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models.rules.ids import new_id
+from models.rules.reports import ReportKind
+from models.session import driver
+from models.store.messages import Result
+
+_PARK = """
+INSERT INTO incoming_events (id, organization_id, provider, key, message_id, kind, occurred_at, due_at, payload)
+SELECT id, %(organization)s, %(provider)s, key, message_id, kind, now() + make_interval(secs => seconds),
+       now() + make_interval(secs => seconds), payload::jsonb
+FROM unnest(%(ids)s::uuid[], %(keys)s::text[], %(messages)s::uuid[], %(kinds)s::text[], %(seconds)s::float8[],
+            %(payloads)s::text[]) AS r (id, key, message_id, kind, seconds, payload)
+"""
+
+
+def park_reports(session: Session, organization_id: UUID, provider: str, results: Sequence[Result]) -> None:
+    """Keep what the provider already knows it will report of these messages, until it is due.
+
+    In the transaction that records the results. A second recording of the same message parks the same keys, which
+    count once.
+    """
+    parked = [(result.id, no, report) for result in results for no, report in enumerate(result.reports)]
+    if not parked:
+        return
+    driver(session).execute(
+        _PARK,
+        {
+            "organization": organization_id,
+            "provider": provider,
+            "ids": [new_id() for _ in parked],
+            "keys": [f"{message}:{no}" for message, no, _ in parked],
+            "messages": [message for message, _, _ in parked],
+            "kinds": [report.kind.value for _, _, report in parked],
+            "seconds": [report.after_seconds for _, _, report in parked],
+            "payloads": [json.dumps(dict(report.payload)) for _, _, report in parked],
+        },
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A report that is due."""
+
+    id: UUID
+    organization_id: UUID
+    provider: str
+    key: str
+    message_id: UUID
+    kind: ReportKind
+    occurred_at: datetime
+    payload: dict[str, Any]
+
+
+_DUE = """
+SELECT id, organization_id, provider, key, message_id, kind, occurred_at, payload FROM incoming_events
+WHERE due_at <= now() ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
+"""
+
+
+def take_due(session: Session, *, limit: int) -> list[Incoming]:
+    """Reports that are due, the longest waiting first, locked; others take others. End with `settle`."""
+    rows = driver(session).execute(_DUE, [limit])
+    return [
+        Incoming(id_, organization, provider, key, message, ReportKind(kind), at, payload)
+        for id_, organization, provider, key, message, kind, at, payload in rows
+    ]
+
+
+def settle(session: Session, *, done: Sequence[UUID], early: Sequence[UUID], again_in_seconds: float) -> None:
+    """Remove what is done; look at the others again a little later."""
+    driver(session).execute("DELETE FROM incoming_events WHERE id = ANY(%s)", [list(done)])
+    if early:
+        driver(session).execute(
+            "UPDATE incoming_events SET due_at = now() + make_interval(secs => %s) WHERE id = ANY(%s)",
+            [again_in_seconds, list(early)],
+        )
+
+
+_NEW_KEYS = """
+INSERT INTO event_keys (provider, key)
+SELECT provider, key FROM unnest(%s::text[], %s::text[]) AS k (provider, key) ORDER BY provider, key
+ON CONFLICT DO NOTHING RETURNING provider, key
+"""
+
+
+def keep_new(session: Session, reports: Sequence[Incoming]) -> list[Incoming]:
+    """Those of the reports that never came before, by the provider's key; each once."""
+    rows = driver(session).execute(_NEW_KEYS, [[each.provider for each in reports], [each.key for each in reports]])
+    fresh = {(provider, key) for provider, key in rows}
+    kept = []
+    for report in reports:
+        if (report.provider, report.key) in fresh:
+            fresh.remove((report.provider, report.key))
+            kept.append(report)
+    return kept
+
+
+def forget_old_keys(session: Session, *, days: int, limit: int) -> int:
+    """Remove keys of reports that came so long ago that no provider repeats them; at most `limit`, returns how many."""
+    return (
+        driver(session)
+        .execute(
+            """
+        DELETE FROM event_keys WHERE (provider, key) IN (
+            SELECT provider, key FROM event_keys WHERE made_at < now() - make_interval(days => %s) LIMIT %s)
+        """,
+            [days, limit],
+        )
+        .rowcount
+    )

@@ -1,0 +1,101 @@
+"""Apply what providers reported: each report once, in any order, many in one transaction."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from models.rules.reported import Facts, Occurrence, learn
+from models.session import Database
+from models.store import incoming_events, reported_messages
+from models.store.events import NewEvent, add_events, read_opens_and_clicks
+from models.store.incoming_events import Incoming
+from models.store.reported_messages import ReportedMessage
+from models.store.rollups import count_by_day, count_by_run, count_clients, count_links
+from models.store.suppressing import add_soft_bounces, end_rows_of_bounces, suppress_reported
+from tasks.reports.consequences import Consequences, consequences_of
+from tasks.reports.engagement import Engagement, engagement_of
+from tasks.reports.reading import read_report
+from tasks.reports.tallies import Change, tally_by_day, tally_by_run
+
+log = logging.getLogger(__name__)
+
+BATCH = 2000
+# A report may overtake the answer to the message it is about: that is written within a window, or at the latest
+# when somebody takes over from a sender that died.
+_EARLY_SECONDS = 2.0
+_EARLY_MOST = timedelta(hours=25)  # a message is tried for a day
+
+
+def apply_due(database: Database, *, seconds: float = 0.5, limit: int = BATCH) -> int:
+    """Apply reports that are due, batch by batch, for about so long; returns how many were looked at."""
+    begun = time.monotonic()
+    total = 0
+    while True:
+        with database.transaction(None) as session:
+            taken = apply_batch(session, limit=limit)
+        total += taken
+        if taken < limit or time.monotonic() - begun > seconds:
+            return total
+
+
+def apply_batch(session: Session, *, limit: int = BATCH) -> int:
+    """Apply at most `limit` due reports in the session's transaction; returns how many were looked at."""
+    due = incoming_events.take_due(session, limit=limit)
+    if not due:
+        return 0
+    messages, unsettled = reported_messages.lock_messages(session, [report.message_id for report in due])
+    patience = datetime.now(UTC) - _EARLY_MOST
+    early = [each.id for each in due if each.message_id in unsettled and each.occurred_at > patience]
+    known = [each for each in due if _belongs(each, messages.get(each.message_id))]
+    if strangers := len(due) - len(known) - len(early):
+        log.warning("%s reports are about no message there is; they are dropped.", strangers)
+    done = {each.id for each in due} - set(early)
+    _apply(session, incoming_events.keep_new(session, known), messages)
+    incoming_events.settle(session, done=list(done), early=early, again_in_seconds=_EARLY_SECONDS)
+    return len(due)
+
+
+def _belongs(report: Incoming, message: ReportedMessage | None) -> bool:
+    return message is not None and message.organization_id == report.organization_id
+
+
+def _apply(session: Session, reports: Sequence[Incoming], messages: Mapping[UUID, ReportedMessage]) -> None:
+    by_message: dict[UUID, list[tuple[Occurrence, NewEvent]]] = defaultdict(list)
+    for report in reports:
+        by_message[report.message_id].append(read_report(report, messages[report.message_id].run_id))
+    changes = [
+        Change(messages[id_], learn(messages[id_].facts, [occurrence for occurrence, _ in read]))
+        for id_, read in by_message.items()
+    ]
+    new = [event for read in by_message.values() for _, event in read]
+    _count_engagement(session, [change for change in changes if change.counts], new)
+    add_events(session, new)
+    changed: dict[UUID, Facts] = {each.message.id: each.after for each in changes if each.after != each.message.facts}
+    reported_messages.write_facts(session, changed)
+    reported_messages.settle_uncertain(session, [each.message for each in changes if each.was_uncertain])
+    _follow(session, consequences_of(changes, new))
+    count_by_run(session, tally_by_run(changes))
+    count_by_day(session, tally_by_day(changes))
+
+
+def _count_engagement(session: Session, changes: Sequence[Change], new: Sequence[NewEvent]) -> None:
+    """Count links and clients, of messages of runs; what was known before tells what is a first time."""
+    of_runs = {change.message.id for change in changes if change.message.run_id is not None}
+    events = [event for event in new if event.message_id in of_runs and event.kind in {"opened", "clicked"}]
+    if not events:
+        return
+    before = read_opens_and_clicks(session, sorted({event.message_id for event in events}))
+    engagement: Engagement = engagement_of(before, events)
+    count_links(session, engagement.links)
+    count_clients(session, engagement.clients)
+
+
+def _follow(session: Session, consequences: Consequences) -> None:
+    end_rows_of_bounces(session, consequences.delivered)
+    add_soft_bounces(session, consequences.soft_bounces)
+    suppress_reported(session, consequences.suppressed)

@@ -1,0 +1,45 @@
+"""From a report as it came in to what it means and what is kept of it: pure."""
+
+from typing import Any
+from uuid import UUID
+
+from models.rules.reported import Occurrence
+from models.rules.reports import ReportKind
+from models.store.events import NewEvent
+from models.store.incoming_events import Incoming
+from tasks.reports.user_agents import reader_of
+
+_SEEN = {ReportKind.OPENED, ReportKind.CLICKED}
+_CODE_MAX = 100
+
+
+def read_report(report: Incoming, run_id: UUID | None) -> tuple[Occurrence, NewEvent]:
+    """What the report says of its message, and the event to keep.
+
+    Of opens and clicks the event also says `device` and `client`, and `proxy: true` when a machine did it.
+    """
+    payload: dict[str, Any] = dict(report.payload)
+    by_machine = False
+    if report.kind in _SEEN:
+        reader = reader_of(text_of(payload, "user_agent") or "")
+        by_machine = payload.get("proxy") is True or reader.is_machine
+        payload |= {"proxy": True} if by_machine else {"device": reader.device, "client": reader.client}
+    event = NewEvent(report.organization_id, run_id, report.message_id, report.kind.value, report.occurred_at, payload)
+    return Occurrence(report.kind, report.occurred_at, _code(report.kind, payload), by_machine), event
+
+
+def is_hard(payload: dict[str, Any] | Any) -> bool:
+    """Whether a bounce is for good."""
+    return payload.get("bounce_type") == "hard"
+
+
+def text_of(payload: dict[str, Any] | Any, name: str) -> str | None:
+    """A text of the payload, if it is one."""
+    value = payload.get(name)
+    return value if isinstance(value, str) and value else None
+
+
+def _code(kind: ReportKind, payload: dict[str, Any]) -> str | None:
+    if kind is ReportKind.BOUNCED:
+        return (text_of(payload, "code") or ("hard_bounce" if is_hard(payload) else "soft_bounce"))[:_CODE_MAX]
+    return {ReportKind.FAILED: "undelivered", ReportKind.EXPIRED: "expired"}.get(kind)

@@ -1,0 +1,293 @@
+"""What sends the outbox: singles and small runs of one channel, of all organizations, from one long-lived process.
+
+It looks every 50 ms and when it is woken, claims what is due, hands it over on connections that are kept open, and
+records what came of it. Several windows are out at once, so that a recipient whose server is slow holds up nobody
+else; what they may hold together is bounded, since it is what a kill leaves in doubt.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import psycopg
+
+from models.session import DATABASE_AWAY, Database
+from models.settings import Settings
+from models.store.messages import Result
+from models.store.outbox import Claimed, renew
+from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.providers.registry import open_provider
+from tasks.sending.composing import ContentComposers, compose_or_fail
+from tasks.sending.outbox_journal import Answer, OutboxJournal
+from tasks.sending.results import RetryPolicy, suppressed_result, to_result
+
+log = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+POLL_SECONDS = 0.05
+_SOON_SECONDS = 0.02  # where there was something there is more: not every commit is told of
+# What is claimed and has no answer is what a kill leaves in doubt: windows are as large as a provider answers quickly.
+_WINDOW_MIN, _WINDOW_MAX = 10, 200
+_QUICK_SECONDS, _SLOW_SECONDS = 0.1, 0.5
+_MOST_OUT = 500
+_MOST_YOUNG, _MOST_WINDOWS = 8, 64  # one that is out for a second waits for somebody's slow server
+_YOUNG_SECONDS = 1.0
+_FRESH_SECONDS = 1.5  # at the hand-over nothing that was looked up may be older than two seconds
+_LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
+_THREADS = 4
+_AWAY_SECONDS = 0.25
+_EVIDENCE_SECONDS = 300.0
+_STOP_SECONDS = 5.0
+
+
+@dataclass(eq=False, slots=True)
+class _Window:
+    """Messages that are out."""
+
+    claimed: list[Claimed]
+    checked_at: float  # time.monotonic, before what is known of the recipients was looked up
+    provider: Provider
+    renewed_at: float = field(default=0.0)
+    is_handed_over: bool = field(default=False)
+
+
+class OutboxSender:
+    """Sends the outbox of one channel on one event loop, until it is told to stop."""
+
+    def __init__(self, database: Database, settings: Settings, channel: str, *, who: str) -> None:
+        self._database = database
+        self._settings = settings
+        self._channel = channel
+        self._who = who
+        self._policy = RetryPolicy(settings.retry_attempts, settings.retry_base_seconds)
+        self._composers = ContentComposers(database, literal_sms=True)
+        self._provider: Provider | None = None
+        self._windows: dict[asyncio.Task[None], _Window] = {}
+        self._window_size = 2 * _WINDOW_MIN
+        self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"outbox-{channel}")
+        self._keeper = ThreadPoolExecutor(1, thread_name_prefix=f"claims-{channel}")
+        self._connection: psycopg.Connection | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._woken = asyncio.Event()
+        self._stop_at: float | None = None
+        self.sent = 0
+
+    def wake(self) -> None:
+        """There may be something. From any thread."""
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._woken.set)
+
+    def stop(self) -> None:
+        """End soon: what is out is waited for, for some seconds, and recorded. From any thread."""
+        self._stop_at = time.monotonic()
+        self.wake()
+
+    async def run(self) -> None:
+        """Send until `stop`. Raises SetupError for a provider that cannot be opened."""
+        self._loop = asyncio.get_running_loop()
+        watch = [asyncio.create_task(self._renew()), asyncio.create_task(self._watch())]
+        journal = OutboxJournal(
+            self._database,
+            self._channel,
+            self._open().name,
+            who=self._who,
+            lease_seconds=self._settings.lease_seconds,
+        )
+        try:
+            while self._stop_at is None:
+                await self._round(journal)
+        finally:
+            await self._finish()
+            for task in watch:
+                task.cancel()
+            self._executor.shutdown(wait=True)
+            journal.close()
+            self._keeper.shutdown(wait=True)
+            if self._connection is not None:
+                self._connection.close()
+
+    async def _round(self, journal: OutboxJournal) -> None:
+        """Claim once, send it off, and wait for the next look."""
+        provider = self._open()
+        room = min(self._room(), provider.capabilities.messages_per_call)
+        if room <= 0:
+            await asyncio.wait(self._windows, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            return
+        self._woken.clear()
+        checked_at = time.monotonic()
+        try:
+            claimed = await self._in_thread(lambda: journal.claim(room))
+        except DATABASE_AWAY as error:
+            log.warning("Postgres is away: %s", str(error).splitlines()[0])
+            await asyncio.sleep(_AWAY_SECONDS)
+            return
+        if claimed:
+            window = _Window(claimed, checked_at, provider, renewed_at=checked_at)
+            task = asyncio.create_task(self._deliver(journal, window))
+            self._windows[task] = window
+            task.add_done_callback(self._delivered)
+        if len(claimed) < room:
+            await self._pause(_SOON_SECONDS if claimed else POLL_SECONDS)
+
+    def _room(self) -> int:
+        """How many messages may be claimed now."""
+        now = time.monotonic()
+        young = sum(now - window.checked_at < _YOUNG_SECONDS for window in self._windows.values())
+        if young >= _MOST_YOUNG or len(self._windows) >= _MOST_WINDOWS:
+            return 0
+        return min(self._window_size, _MOST_OUT - sum(len(window.claimed) for window in self._windows.values()))
+
+    def _learn(self, window: _Window) -> None:
+        """Larger windows while they are answered quickly, smaller ones where they take long."""
+        seconds = time.monotonic() - window.checked_at
+        if seconds > _SLOW_SECONDS:
+            self._window_size = max(_WINDOW_MIN, self._window_size // 2)
+        elif seconds < _QUICK_SECONDS and len(window.claimed) >= self._window_size:
+            self._window_size = min(_WINDOW_MAX, self._window_size * 2)
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        del self._windows[task]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("A window of the outbox broke; its claims run out.", exc_info=error)
+
+    async def _deliver(self, journal: OutboxJournal, window: _Window) -> None:
+        answers = await self._answers(window)
+        self._learn(window)
+        await self._in_thread(lambda: self._record(journal, answers))
+        self.sent += len(answers)
+
+    async def _answers(self, window: _Window) -> list[Answer]:
+        answers: list[Answer] = []
+        going: list[tuple[Claimed, OutgoingMessage]] = []
+        claimed_at = time.monotonic()
+        try:
+            made = await self._composed(window.claimed)
+        except DATABASE_AWAY:
+            return [Answer(claimed, None) for claimed in window.claimed]
+        for claimed, message in zip(window.claimed, made, strict=True):
+            if claimed.is_suppressed:
+                answers.append(Answer(claimed, suppressed_result(claimed.message)))
+            elif isinstance(message, Result):
+                answers.append(Answer(claimed, message))
+            else:
+                going.append((claimed, message))
+        if time.monotonic() - claimed_at > _FRESH_SECONDS:  # reading a content took that long: it is at hand next time
+            return answers + [Answer(claimed, None) for claimed, _ in going]
+        until = max(window.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
+        outcomes = await self._outcomes(window, [message for _, message in going], until) if going else []
+        for (claimed, _), outcome in zip(going, outcomes, strict=True):
+            answers.append(Answer(claimed, self._result(claimed, outcome)))
+        return answers
+
+    async def _composed(self, claims: Sequence[Claimed]) -> list[OutgoingMessage | Result]:
+        messages = [claimed.message for claimed in claims]
+        composers = self._composers.known(messages)
+        if composers is None:
+            composers = await self._in_thread(lambda: self._composers.load(messages))
+        return [compose_or_fail(message, composers[message.content_id]) for message in messages]
+
+    async def _outcomes(self, window: _Window, messages: Sequence[OutgoingMessage], until: float) -> Sequence[Outcome]:
+        window.is_handed_over = True
+        try:
+            outcomes = await window.provider.send(messages, until)
+            assert len(outcomes) == len(messages), f"{len(outcomes)} answers to {len(messages)} messages"
+        except Exception:
+            # A provider must not raise. If one does, nobody knows what it handed over.
+            log.exception("Provider %s failed with a window of %s.", window.provider.name, len(messages))
+            return [Outcome(OutcomeKind.UNCERTAIN, detail="The provider's code failed.")] * len(messages)
+        finally:
+            window.is_handed_over = False
+        return outcomes
+
+    def _result(self, claimed: Claimed, outcome: Outcome) -> Result | None:
+        """None for what goes back at once: its turn did not come in time, or this courier ends."""
+        if outcome.kind is OutcomeKind.UNSENT and (outcome.code == LATE or self._stop_at is not None):
+            return None
+        return to_result(claimed.message, outcome, self._policy)
+
+    def _record(self, journal: OutboxJournal, answers: Sequence[Answer]) -> None:
+        """Until it is written: what was handed over is known here only."""
+        began = time.monotonic()
+        while True:
+            try:
+                return journal.record(answers)
+            except DATABASE_AWAY as error:
+                waited = time.monotonic() - (self._stop_at or began)
+                if waited > (_STOP_SECONDS if self._stop_at is not None else _EVIDENCE_SECONDS):
+                    log.warning("The answers of %s messages could not be kept.", len(answers))
+                    return None
+                log.warning("Postgres is away; trying again: %s", str(error).splitlines()[0])
+                time.sleep(_AWAY_SECONDS)
+
+    def _open(self) -> Provider:
+        if self._provider is None:
+            self._provider = open_provider(self._settings, self._channel)
+        return self._provider
+
+    async def _renew(self) -> None:
+        """Renew the claims of windows that take long."""
+        while True:
+            await asyncio.sleep(self._settings.lease_seconds / 5)
+            windows = [w for w in self._windows.values() if time.monotonic() - w.renewed_at > 1.0]
+            if not windows:
+                continue
+            asked_at = time.monotonic()
+            claims = [claimed for window in windows for claimed in window.claimed]
+            renewed = await self._loop_of().run_in_executor(self._keeper, lambda: self._renewed(claims))  # noqa: B023
+            for window in windows:
+                window.renewed_at = asked_at if renewed else window.renewed_at
+
+    def _renewed(self, claims: Sequence[Claimed]) -> bool:
+        try:
+            self._connection = self._connection or self._database.connect()
+            renew(self._connection, claims, self._settings.lease_seconds)
+        except psycopg.Error as error:
+            log.warning("Claims could not be renewed: %s", str(error).splitlines()[0])
+            if self._connection is not None:
+                self._connection.close()
+            self._connection = None
+            return False
+        return True
+
+    async def _watch(self) -> None:
+        """Close a provider's connections when the claims of what it has were not renewed: soon they are lost."""
+        while True:
+            await asyncio.sleep(_AWAY_SECONDS)
+            oldest = time.monotonic() - self._settings.lease_seconds * 2 / 3
+            for window in list(self._windows.values()):
+                if window.is_handed_over and window.renewed_at < oldest:
+                    log.error("Claims were not renewed in time; the provider's connections are closed.")
+                    window.provider.abort()
+                    window.renewed_at = time.monotonic()  # once
+                    if self._provider is window.provider:
+                        self._provider = None  # an aborted one sends nothing any more
+
+    async def _finish(self) -> None:
+        """Wait for what is out; then cut it off, which says what became of it."""
+        if self._windows:
+            await asyncio.wait(self._windows, timeout=_STOP_SECONDS)
+        if self._windows:
+            for window in self._windows.values():
+                window.provider.abort()
+            await asyncio.wait(self._windows, timeout=_STOP_SECONDS)
+        if self._provider is not None:
+            async with asyncio.timeout(_STOP_SECONDS):
+                await self._provider.close()
+
+    def _loop_of(self) -> asyncio.AbstractEventLoop:
+        assert self._loop is not None
+        return self._loop
+
+    def _in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
+        return self._loop_of().run_in_executor(self._executor, work)

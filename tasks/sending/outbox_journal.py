@@ -1,0 +1,194 @@
+"""The journal of the outbox: claims, and what came of them, a transaction each."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TypeVar
+from uuid import UUID
+
+import psycopg
+from sqlalchemy.orm import Session
+
+from models.rules.lifecycle import MessageState
+from models.session import DATABASE_AWAY, Database
+from models.store import outbox
+from models.store.chunks import Counts
+from models.store.incoming_events import park_reports
+from models.store.ledger import post
+from models.store.messages import Result, record_by_id
+from models.store.outbox import Claimed
+from models.store.rollups import count_sent
+from models.store.runs import lock_run, settle_run
+from tasks.sending.results import count_results
+
+log = logging.getLogger(__name__)
+_K = TypeVar("_K")
+
+_REFUNDABLE = (MessageState.FAILED, MessageState.SUPPRESSED, MessageState.CANCELLED)
+_KNOWN = (MessageState.ACCEPTED, MessageState.FAILED)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came of a claimed message; `result` None: it was not handed over, and is due as before."""
+
+    claimed: Claimed
+    result: Result | None
+
+
+_Decided = tuple[Claimed, Result]
+
+
+class OutboxJournal:
+    """Claims and writes for one channel of one courier. Blocking; calls may overlap."""
+
+    def __init__(self, database: Database, channel: str, provider: str, *, who: str, lease_seconds: float) -> None:
+        self._database = database
+        self._channel = channel
+        self._provider = provider
+        self._who = who
+        self._lease_seconds = lease_seconds
+        self._claims = 0
+        self._unheard: list[str] = []
+        self._peeking: psycopg.Connection | None = None
+        self._is_idle = False  # nothing was found the last time
+
+    def claim(self, limit: int) -> list[Claimed]:
+        """Claim at most `limit` messages; they may be handed over when this has returned. One call at a time."""
+        if self._is_idle and not self._is_due():
+            return []
+        self._claims += 1
+        who = f"{self._who}/{self._claims}"
+        try:
+            with self._database.transaction(None) as session:
+                for before in self._unheard:
+                    outbox.release(session, before)
+                claimed = outbox.claim(session, self._channel, who=who, seconds=self._lease_seconds, limit=limit)
+        except DATABASE_AWAY:
+            self._unheard.append(who)
+            raise
+        self._unheard.clear()
+        self._is_idle = not claimed
+        return claimed
+
+    def close(self) -> None:
+        """Close its own connection."""
+        if self._peeking is not None:
+            self._peeking.close()
+
+    def _is_due(self) -> bool:
+        """On a connection of its own, without a transaction: an idle courier asks 40 times a second."""
+        try:
+            self._peeking = self._peeking or self._database.connect()
+            return outbox.is_due(self._peeking, self._channel)
+        except psycopg.Error:
+            if self._peeking is not None:
+                self._peeking.close()
+            self._peeking = None
+            raise
+
+    def record(self, answers: Sequence[Answer]) -> None:
+        """Write what came of claims: what is still claimed as it is, of the rest what is known for certain.
+
+        May be repeated when a commit's answer got lost: nothing is written twice.
+        """
+        with self._database.transaction(None) as session:
+            held = outbox.lock_claims(session, [answer.claimed for answer in answers])
+            self._write(session, [answer for answer in answers if answer.claimed.message.id in held])
+        late = [
+            (answer.claimed, answer.result)
+            for answer in answers
+            if answer.claimed.message.id not in held and answer.result and answer.result.state in _KNOWN
+        ]
+        if late:
+            self._keep_evidence(late)
+
+    def _write(self, session: Session, answers: Sequence[Answer]) -> None:
+        if not answers:
+            return
+        with_result = [(answer.claimed, answer.result) for answer in answers if answer.result is not None]
+        results = [result for _, result in with_result]
+        changed = record_by_id(session, results, [MessageState.PLANNED], provider=self._provider) if results else 0
+        assert changed == len(results), f"{changed} of {len(results)} messages were planned."
+        decided = [(claimed, result) for claimed, result in with_result if result.state is not MessageState.DEFERRED]
+        waits = {answer.claimed.message.id: 0.0 for answer in answers if answer.result is None}
+        waits |= {
+            result.id: result.retry_after_seconds or 0.0 for result in results if result.state is MessageState.DEFERRED
+        }
+        outbox.remove(session, [result.id for _, result in decided])
+        outbox.put_off(session, waits)
+        outbox.count_decided(
+            session,
+            {run: (count_results([result for _, result in own]), _refundable(own)) for run, own in _by_run(decided)},
+        )
+        self._tell(session, decided)
+
+    def _keep_evidence(self, late: Sequence[_Decided]) -> None:
+        """True answers of claims that ran out: uncertain → accepted or failed."""
+        with self._database.transaction(None) as session:
+            organizations = {claimed.run_id: claimed.organization_id for claimed, _ in late if claimed.run_id}
+            runs = {run_id: lock_run(session, organizations[run_id], run_id) for run_id in sorted(organizations)}
+            states = outbox.states_of(session, [result.id for _, result in late])
+            uncertain = [pair for pair in late if states.get(pair[1].id) == MessageState.UNCERTAIN.value]
+            if not uncertain:
+                return
+            results = [result for _, result in uncertain]
+            record_by_id(session, results, [MessageState.UNCERTAIN], provider=self._provider)
+            moved = {}
+            for run_id, own in _by_run(uncertain):
+                counts = count_results([result for _, result in own])
+                counts = Counts(accepted=counts.accepted, failed=counts.failed, uncertain=-counts.total)
+                moved[run_id] = (counts, _refundable(own))
+            outbox.count_decided(session, moved)
+            self._tell(session, uncertain)
+            for run in runs.values():
+                if run.finished_at is not None:
+                    settle_run(session, run)
+
+    def _tell(self, session: Session, decided: Sequence[_Decided]) -> None:
+        """What follows from outcomes: counts of the day, reports that are known already, refunds of singles."""
+        for organization_id, own in sorted(_groups(decided, [claimed.organization_id for claimed, _ in decided])):
+            results = [result for _, result in own]
+            count_sent(session, organization_id, self._channel, count_results(results).accepted)
+            park_reports(session, organization_id, self._provider, results)
+        refunds = [pair for pair in decided if pair[0].run_id is None and _refundable([pair])]
+        for claimed, result in sorted(refunds, key=lambda pair: (pair[0].organization_id, pair[1].id)):
+            post(
+                session,
+                claimed.organization_id,
+                kind="refund",
+                amount=claimed.cost,
+                key=f"refund:{result.id}",
+                reason="A message that no provider accepted",
+                message_id=result.id,
+            )
+
+
+def flag_lost(database: Database, *, limit: int = 500) -> int:
+    """Flag as uncertain what was claimed by couriers that are gone; returns how many messages."""
+    with database.transaction(None) as session:
+        lost = outbox.take_lost(session, limit=limit)
+        runs: dict[UUID, int] = defaultdict(int)
+        for message in lost:
+            if message.run_id is not None:
+                runs[message.run_id] += 1
+        outbox.count_decided(session, {run: (Counts(uncertain=count), Decimal(0)) for run, count in runs.items()})
+    return len(lost)
+
+
+def _by_run(decided: Sequence[_Decided]) -> list[tuple[UUID, list[_Decided]]]:
+    in_runs = [(pair, pair[0].run_id) for pair in decided]
+    return _groups([pair for pair, run in in_runs if run], [run for _, run in in_runs if run])
+
+
+def _groups(decided: Sequence[_Decided], keys: Sequence[_K]) -> list[tuple[_K, list[_Decided]]]:
+    groups: dict[_K, list[_Decided]] = defaultdict(list)
+    for key, pair in zip(keys, decided, strict=True):
+        groups[key].append(pair)
+    return list(groups.items())
+
+
+def _refundable(decided: Sequence[_Decided]) -> Decimal:
+    return sum((claimed.cost for claimed, result in decided if result.state in _REFUNDABLE), Decimal(0))

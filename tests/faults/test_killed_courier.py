@@ -1,0 +1,95 @@
+"""A courier that is killed with single messages in flight, and another that goes on."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from models.rules.lifecycle import RunKind
+from models.session import Role, role_url
+from tasks.sending.outbox_journal import flag_lost
+from tests.support.outbox import check_money, count, message_states, send_everything, singles, small_run, wait_until
+from tests.support.processes import mail_server
+
+
+@contextlib.contextmanager
+def _courier(engine) -> Iterator[subprocess.Popen[bytes]]:
+    environment = {
+        **os.environ,
+        "EXOSEND_DATA_DIR": str(engine.settings.data_dir),
+        "EXOSEND_ENGINE_DATABASE_URL": role_url(engine.settings, Role.ENGINE).render_as_string(hide_password=False),
+        "EXOSEND_SMTP_URL": str(engine.settings.smtp_url),
+        "EXOSEND_PREFECT_API_URL": "http://127.0.0.1:9/api",  # nothing listens there: Prefect is away
+    }
+    command = [sys.executable, "-m", "deployments.courier"]
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _let_claims_run_out(engine) -> None:
+    with engine.database.transaction(None) as session:
+        session.execute(
+            text("UPDATE outbox SET claimed_until = now() - interval '1 second' WHERE claimed_until > now()")
+        )
+
+
+def _check(engine, accepted: Counter[str], recipients: list[str]) -> None:
+    assert max(accepted.values()) == 1, "Somebody got it twice."
+    with engine.database.transaction(None) as session:
+        states = dict(session.execute(text("SELECT recipient, state FROM messages")).all())
+    assert sorted(states) == sorted(recipients)
+    for recipient, state in states.items():
+        assert state in {"accepted", "uncertain"}, f"{recipient} is {state}"
+        if state == "accepted":
+            assert accepted[recipient] == 1, f"{recipient} is accepted, and the mail server does not know it."
+    check_money(engine)
+
+
+@pytest.mark.parametrize("kills", [[50], [20, 150, 300]])
+def test_each_single_message_is_accepted_once_or_flagged_uncertain(make_engine, tmp_path, kills):
+    with mail_server(tmp_path, "--delay", "10") as server:
+        engine = make_engine(contacts=1, smtp_url=server.url)
+        recipients = [f"c{no}@example.com" for no in range(1200)]
+        singles(engine, "email", recipients[:1100])
+        run = engine.find(small_run(engine, RunKind.BATCH, recipients[1100:]).run_id)
+        for at_least in kills:
+            with _courier(engine) as process:
+                wait_until(lambda: process.poll() is not None or server.accepted().total() >= at_least)  # noqa: B023
+            assert process.returncode == -signal.SIGKILL, "The courier had ended before it could be killed."
+            assert count(engine, "SELECT count(*) FROM outbox WHERE claimed_until IS NOT NULL") > 0
+            _let_claims_run_out(engine)
+            while flag_lost(engine.database):
+                pass
+        send_everything(engine, "email")
+        _check(engine, server.accepted(), recipients)
+        totals = engine.totals(run)
+        assert (totals.sent + totals.uncertain, totals.pending) == (100, 0)
+        closed = engine.close(run)
+        assert closed is not None
+        assert closed.state == "completed"
+
+
+def test_a_courier_that_is_told_to_end_leaves_nothing_uncertain(make_engine, tmp_path):
+    with mail_server(tmp_path, "--delay", "10") as server:
+        engine = make_engine(contacts=1, smtp_url=server.url)
+        recipients = [f"c{no}@example.com" for no in range(600)]
+        singles(engine, "email", recipients)
+        with _courier(engine) as process:
+            wait_until(lambda: process.poll() is not None or server.accepted().total() >= 50)
+            process.terminate()
+            assert process.wait(timeout=30) == 0
+        assert message_states(engine).keys() <= {"accepted", "planned"}
+        assert count(engine, "SELECT count(*) FROM outbox WHERE claimed_until IS NOT NULL") == 0
+        send_everything(engine, "email")
+        assert message_states(engine) == {"accepted": 600}
+        _check(engine, server.accepted(), recipients)
