@@ -125,7 +125,7 @@ DERIVED: Mapping[str, Callable[[Mapping[str, Any]], Any]] = {
 """What follows from the rest of an example."""
 
 VALUES: Mapping[str, Any] = {
-    "name": "January Newsletter",
+    "name": "January Offers",
     "phone": "+37061234567",
     "manual_phones": ["+37061234567"],
     "message_content": "Hello {{ first_name }}, our January offers are here.",
@@ -154,5 +154,6 @@ VALUES: Mapping[str, Any] = {
 INSTEAD: Mapping[str, Any] = {
     "scheduled_at": "2031-02-01T09:00:00Z",
     "variables": ["first_name", "month"],
+    "manual_phones": ["+37061234567"],
 }
 """In requests, instead of documented values that would be refused or say nothing."""

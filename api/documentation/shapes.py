@@ -90,7 +90,7 @@ class Shaper:
                 value = self.requested[name]
             elif value is not None and name == "scheduled_at":  # the hour that requests name
                 value = VALUES[name]
-            made[name] = self._value(shape, value, name, number, depth + 1)
+            made[name] = self._value(shape, value, name, number if name == "id" else 0, depth + 1)
         return made
 
     def _filled(self, name: str, shape: Shape, values: Mapping[str, Any]) -> Any:

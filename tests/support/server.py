@@ -48,7 +48,7 @@ def _free_port() -> int:
 
 
 def _wait(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120  # a busy machine takes long to import Python
     while True:
         assert process.poll() is None, log.read_text()
         with contextlib.suppress(httpx2.HTTPError):
