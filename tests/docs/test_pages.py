@@ -2,7 +2,6 @@
 
 import html
 import re
-import subprocess
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urljoin
@@ -88,13 +87,3 @@ def test_what_is_not_ours_comes_with_its_licence() -> None:
     vendored = _STATIC / "swagger-ui"
     assert "Apache License" in (vendored / "LICENSE").read_text()
     assert {file.name for file in vendored.iterdir()} >= {"NOTICE", "swagger-ui-bundle.js.LICENSE.txt"}
-
-
-@pytest.mark.needs("chromium")
-def test_the_interactive_page_comes_to_life_in_a_browser(api_url: str, tmp_path: Path) -> None:
-    options = ["--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path}", "--enable-logging=stderr"]
-    command = ["chromium", *options, "--virtual-time-budget=20000", "--dump-dom", f"{api_url}/docs"]
-    ran = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    assert "Authorize" in ran.stdout
-    assert "Email campaigns" in ran.stdout
-    assert "Content Security Policy" not in ran.stderr

@@ -31,7 +31,7 @@ _COST = Decimal("0.01")
 _CSV = b"email,first_name,last_name\nada@example.net,Ada,Lovelace\n"
 
 # The state that a move starts from; all others start from a draft.
-_STATES = {"pause": "sending", "resume": "paused", "unschedule": "scheduled"}
+_STATES = {"pause": "sending", "resume": "paused", "unschedule": "scheduled", "cancel": "scheduled"}
 
 
 @dataclass(frozen=True, slots=True)
