@@ -16,8 +16,9 @@ from api.blueprints import contact_imports
 from models.rules.ids import new_id
 from models.store.contents import store_content
 from models.store.organizations import add_verified_domain, top_up
-from models.store.outgoing import NewMessage, write_single
+from models.store.outgoing import NewMessage
 from models.store.sender_ids import add_verified_sender_id
+from tasks.runs.accept_messages import accept_single
 from tasks.runs.importing import run_import
 
 EXAMPLES = json.loads((Path(__file__).parents[2] / "docs" / "api" / "endpoints.json").read_text())
@@ -88,7 +89,7 @@ def world(acme, engine, monkeypatch, settings) -> dict[str, str]:
     body = {"name": "C", "message_content": "Hi", "target_list_ids": [made["list"]]}
     with engine.transaction(None) as session:
         content = store_content(session, acme.organization_id, b"x" * 32, {"channel": "email", "subject": "S"})
-        email = write_single(session, acme.organization_id, "email", NewMessage("r@example.com", content, Decimal(0)))
+        email = accept_single(session, acme.organization_id, "email", NewMessage("r@example.com", content, Decimal(1)))
     made["email"] = str(email)
     return {**made, "sms_campaign": acme.created("/sms/campaigns", body)["id"]}
 
