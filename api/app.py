@@ -22,6 +22,7 @@ from api.blueprints import (
     suppressions,
     templates,
 )
+from api.documentation.pages import register_pages
 from api.encoding import ExactJson
 from api.errors import register_errors
 from api.idempotency import answer_once
@@ -39,7 +40,18 @@ EMAIL_BYTES_MAX = 40 * 1024 * 1024
 EMAIL_PARTS_MAX = 50_000  # of a form: a batch of 1,000 emails
 LARGE = frozenset({"Emails.send_email", "Emails.send_email_batch"})
 
-PUBLIC = frozenset({"api-docs.openapi_json", "health.live", "health.ready", "health.everything", "metrics.metrics"})
+PUBLIC = frozenset(
+    {
+        "api-docs.openapi_json",
+        "docs.interactive",
+        "docs.reference",
+        "docs.static",
+        "health.live",
+        "health.ready",
+        "health.everything",
+        "metrics.metrics",
+    }
+)
 """The endpoints that need no token. All others do, without having to say so."""
 
 BLUEPRINTS: list[Blueprint] = [
@@ -96,6 +108,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     show_limits(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
-    register_resources(app, BLUEPRINTS)
+    description = register_resources(app, BLUEPRINTS)
+    register_pages(app, lambda: description.document, settings.api_url)
     register_panel(app, settings)
     return app

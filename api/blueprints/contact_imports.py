@@ -138,7 +138,10 @@ def _shown(session: Session, organization_id: UUID, import_id: UUID) -> dict[str
 @blueprint.route("/contacts/imports/<id:import_id>")
 @blueprint.response(200, answer_of(ImportSchema))
 def get_import(import_id: UUID) -> dict[str, Any]:
-    """Read an import"""
+    """Read an import
+
+    How far it is, and when it has ended, what came of its rows.
+    """
     return found(_shown(*own(), import_id))
 
 
