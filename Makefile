@@ -10,7 +10,7 @@ export HOME := $(if $(and $(HOME),$(wildcard $(HOME)/.)),$(HOME),$(abspath $(VEN
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help demo up test check bench fmt clean
+.PHONY: help demo up test fuzz check bench fmt clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,10 @@ up: $(READY) ## Start everything and keep it running until Ctrl-C
 
 test: $(READY) ## All tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+fuzz: $(READY) ## Ask the API what nobody would (EXAMPLES=300 of each operation, SEED=1 to repeat a run)
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),300) FUZZ_SEED=$(or $(SEED),$(shell echo $$RANDOM)) \
+		$(BIN)/python -m pytest tests/contract/test_schemathesis.py -s $(ARGS)
 
 check: $(READY) ## Lint, format, types, layers
 	$(BIN)/ruff check .

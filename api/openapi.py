@@ -1,16 +1,17 @@
 """The description of the API (OpenAPI 3.1), made from the blueprints."""
 
+from functools import cached_property
 from http import HTTPStatus
 from typing import Any
 
 import flask_smorest
-from flask import Flask
+from flask import Flask, Response, jsonify
 from flask_smorest.utils import prepare_response
-from marshmallow import Schema, fields
 
 from api.blueprint import RATE_LIMIT_HEADERS, Blueprint, IdConverter
+from api.documentation.describe import Document, describe
+from api.documentation.errors import error_response
 from api.idempotency import HEADER, KEY_PATTERN, REPLAYED
-from api.schemas.fields import Amount
 
 CONFIG = {
     "API_TITLE": "ExoSend",
@@ -35,48 +36,6 @@ CONFIG = {
     },
 }
 
-
-class ErrorSchema(Schema):
-    """An error that is told in one sentence."""
-
-    message = fields.String(required=True)
-
-
-class InvalidInputSchema(ErrorSchema):
-    """What is wrong, by dotted names: `recipients.0`."""
-
-    errors = fields.Dict(keys=fields.String(), values=fields.List(fields.String()), required=True)
-
-
-class _State(Schema):
-    code = fields.String(required=True)
-    current_status = fields.String(required=True, allow_none=True)
-
-
-class IllegalStateSchema(ErrorSchema):
-    """The thing is in a state in which this cannot be done."""
-
-    success = fields.Boolean(required=True)
-    error = fields.Nested(_State, required=True)
-
-
-class _Credits(Schema):
-    required = Amount(required=True)
-    available = Amount(required=True)
-
-
-class InsufficientCreditsSchema(ErrorSchema):
-    """The balance does not cover the cost; nothing was charged."""
-
-    success = fields.Boolean(required=True)
-    data = fields.Nested(_Credits, required=True)
-
-
-_BODIES: dict[int, type[Schema]] = {
-    402: InsufficientCreditsSchema,
-    409: IllegalStateSchema,
-    422: InvalidInputSchema,
-}
 
 _HEADERS: dict[str, dict[str, Any]] = {
     "X-RateLimit-Limit": {
@@ -114,6 +73,14 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
 
     DEFAULT_ERROR_RESPONSE_NAME = None
 
+    @cached_property
+    def document(self) -> Document:
+        """The whole description; made once, when everything is registered."""
+        return describe(self.spec.to_dict())
+
+    def _openapi_json(self) -> Response:
+        return jsonify(self.document)
+
     def _register_error_handlers(self) -> None:
         """None: api/errors.py has them all."""
 
@@ -123,10 +90,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
         self.spec.components.parameter(HEADER, "header", _IDEMPOTENCY_KEY, lazy=True)
         for status in HTTPStatus:
             if status >= 400:
-                response: dict[str, Any] = {
-                    "description": status.phrase,
-                    "schema": _BODIES.get(status.value, ErrorSchema),
-                }
+                response = error_response(status)
                 names: tuple[str, ...] = RATE_LIMIT_HEADERS if status in _LIMITED else ()
                 if status == HTTPStatus.TOO_MANY_REQUESTS:
                     names = (*names, "Retry-After")

@@ -57,7 +57,10 @@ def get_analytics_overview(arguments: Arguments) -> dict[str, Any]:
 @blueprint.route("/analytics/campaigns/<id:campaign_id>")
 @blueprint.response(200, answer_of(CampaignAnalyticsSchema))
 def get_campaign_analytics(campaign_id: UUID) -> dict[str, Any]:
-    """One email campaign"""
+    """One email campaign
+
+    Its totals and rates so far.
+    """
     campaign = analytics.count_campaign(*own(), campaign_id)
     counts = campaign.counts
     return found(

@@ -30,7 +30,10 @@ def list_contact_lists(arguments: Arguments) -> dict[str, Any]:
 @blueprint.arguments(NewContactList)
 @blueprint.response(201, answer_of(ContactListSchema, mutation=True))
 def create_contact_list(arguments: Arguments) -> dict[str, Any]:
-    """Create a contact list"""
+    """Create a contact list
+
+    Names are unique in the organization. A new default takes the place of the one before.
+    """
     values = arguments()
     values["is_default"] = bool(values.get("is_default"))
     return done(contact_lists.create_contact_list(*own(), values), "Contact list created.")
@@ -39,7 +42,10 @@ def create_contact_list(arguments: Arguments) -> dict[str, Any]:
 @blueprint.route("/contact-lists/<id:list_id>")
 @blueprint.response(200, answer_of(ContactListSchema))
 def get_contact_list(list_id: UUID) -> dict[str, Any]:
-    """Read a contact list"""
+    """Read a contact list
+
+    With the number of its contacts.
+    """
     return found(contact_lists.read_contact_list(*own(), list_id))
 
 

@@ -42,7 +42,10 @@ def create_contact(arguments: Arguments) -> dict[str, Any]:
 @blueprint.route("/contacts/<id:contact_id>")
 @blueprint.response(200, answer_of(ContactSchema))
 def get_contact(contact_id: UUID) -> dict[str, Any]:
-    """Read a contact"""
+    """Read a contact
+
+    With all that is known of it.
+    """
     return found(contacts.read_contact(*own(), contact_id))
 
 

@@ -65,7 +65,10 @@ def create_email_domain(arguments: Arguments) -> dict[str, Any]:
 @blueprint.route("/email-domains/<id:domain_id>")
 @blueprint.response(200, answer_of(EmailDomainSchema))
 def get_email_domain(domain_id: UUID) -> dict[str, Any]:
-    """Read an email domain"""
+    """Read an email domain
+
+    With its DNS records, and what of them was found when they were last looked up.
+    """
     return found(_shown(email_domains.read_domain(*own(), domain_id)))
 
 

@@ -45,7 +45,10 @@ def create_suppression(arguments: Arguments) -> tuple[dict[str, Any], int]:
 @blueprint.route("/suppressions/<path:email>", methods=["DELETE"])
 @blueprint.response(200, Nothing)
 def delete_suppression(email: str) -> dict[str, Any]:
-    """Take an address off the list"""
+    """Take an address off the list
+
+    It is written to again. An address that is not on the list is 404.
+    """
     suppressions.unsuppress(*own(), _address(email))
     return done(None, "Email unsuppressed.")
 
@@ -53,7 +56,10 @@ def delete_suppression(email: str) -> dict[str, Any]:
 @blueprint.route("/suppressions/check/<path:email>")
 @blueprint.response(200, answer_of(SuppressionCheckSchema))
 def check_suppression(email: str) -> dict[str, Any]:
-    """Check an address"""
+    """Check an address
+
+    Whether it is on the list now.
+    """
     address = _address(email)
     suppression = suppressions.find_suppression(*own(), address)
     return found({"email": address, "is_suppressed": suppression is not None})

@@ -54,7 +54,10 @@ def create_email_template(arguments: Arguments) -> dict[str, Any]:
 @blueprint.route("/email-templates/<id:template_id>")
 @blueprint.response(200, answer_of(TemplateSchema))
 def get_email_template(template_id: UUID) -> dict[str, Any]:
-    """Read an email template"""
+    """Read an email template
+
+    With its sources and variables.
+    """
     return found(templates.read_template(*own(), template_id))
 
 

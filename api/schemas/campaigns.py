@@ -35,7 +35,7 @@ class _CampaignValues(Input):
     target_list_ids = Identifiers(LISTS_MAX, allow_none=True)
     segment_filters = Anything(
         allow_none=True,
-        metadata={"type": ["object", "null"], "description": "{field: value or [values]}, or a tree of all, any, not."},
+        metadata={"type": "object", "description": "{field: value or [values]}, or a tree of all, any, not."},
     )
     send_rate_per_minute = Whole(1, 60_000, allow_none=True)
     batch_size = Whole(1, 1000, allow_none=True, metadata={"description": "Emails between two looks at the state."})
@@ -79,7 +79,7 @@ class CampaignSchema(Schema):
     from_name = fields.String(required=True, allow_none=True)
     reply_to = fields.String(required=True, allow_none=True)
     target_list_ids = fields.List(Identifier(), required=True)
-    segment_filters = fields.Raw(required=True, allow_none=True, metadata={"type": ["object", "null"]})
+    segment_filters = fields.Raw(required=True, allow_none=True, metadata={"type": "object"})
     send_rate_per_minute = fields.Integer(required=True, allow_none=True)
     batch_size = fields.Integer(required=True)
     timezone = fields.String(required=True, allow_none=True)

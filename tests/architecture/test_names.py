@@ -23,6 +23,7 @@ _LONG = {
     "tests/support/engine.py": "the steps of a run, and the promises to check after it",
     "tests/tasks/audience/test_segmenting.py": "one table of operators and values",
 }
+_VENDORED = "api/static/swagger-ui/"  # Swagger UI, as it is published
 _NAMED_SERVICES = {"deployments/services.py"}  # the services of a stack: that is what they are
 
 
@@ -71,6 +72,8 @@ def test_no_exception_is_made_for_a_file_that_is_gone() -> None:
 def _texts() -> dict[str, str]:
     texts = {}
     for name in _files():
+        if name.startswith(_VENDORED):
+            continue
         try:
             texts[name] = (_PROJECT / name).read_text()
         except UnicodeDecodeError:  # data in another encoding
