@@ -13,7 +13,7 @@ FIELDS |= {"manual_phones", "total_recipients", "total_sent", "total_delivered",
 FIELDS |= {"total_cost", "scheduled_at", "timezone", "batch_size", "send_rate_per_minute", "created_at", "updated_at"}
 FIELDS |= {"sent_at", "completed_at"}
 LATER = {"scheduled_at": "2090-03-28"}
-MADE, SENDING = "SMS campaign created.", "SMS campaign sending started."
+MADE, SENDING = "Campaign created.", "Campaign sending started."
 
 
 def test_an_sms_campaign_is_made_changed_shown_listed_and_deleted(acme: Caller) -> None:
