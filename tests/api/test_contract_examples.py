@@ -187,8 +187,7 @@ def test_every_documented_endpoint_of_these_groups_is_there(app: Flask) -> None:
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
     }
-    names = ("template_id", "campaign_id", "list_id", "domain_id", "sender_id_id")
-    names += ("email_id", "batch_id")
+    names = ("email_id", "batch_id", "message_id", "template_id", "campaign_id", "list_id", "domain_id", "sender_id_id")
     general = {(method, _general(rule, names)) for method, rule in served}
     missing = {(example["method"], example["path"]) for example in SERVED} - general
     assert not missing

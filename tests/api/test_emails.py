@@ -123,7 +123,7 @@ def test_ids_that_are_not_there_are_not_found(funded, globex) -> None:
     assert globex.get("/emails").get_json()["data"]["emails"] == []
 
 
-@pytest.mark.parametrize("path", ["/emails", f"/emails/{uuid4()}/status", f"/emails/batch/{uuid4()}"])
+@pytest.mark.parametrize("path", ["/emails", "/emails/x/status", "/emails/batch/x"])
 def test_a_token_is_needed(app, path) -> None:
     assert app.test_client().get(f"/api/v1{path}").status_code == 401
     for post in ("send", "send-batch"):
