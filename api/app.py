@@ -15,6 +15,7 @@ from api.blueprints import (
     contact_lists,
     contacts,
     email_domains,
+    emails,
     sender_ids,
     sms,
     sms_campaigns,
@@ -34,6 +35,10 @@ from models.settings import Settings, load_settings
 
 # An import may be 10 MB, which its own rule checks (422); this is where reading stops (413).
 REQUEST_BYTES_MAX = 16 * 1024 * 1024
+# Attachments may be 20 MB together; in JSON, as Base64, they are 27.
+EMAIL_BYTES_MAX = 40 * 1024 * 1024
+EMAIL_PARTS_MAX = 50_000  # of a form: a batch of 1,000 emails
+LARGE = frozenset({"Emails.send_email", "Emails.send_email_batch"})
 
 PUBLIC = frozenset(
     {
@@ -60,6 +65,7 @@ BLUEPRINTS: list[Blueprint] = [
     suppressions.blueprint,
     account.blueprint,
     sender_ids.blueprint,
+    emails.blueprint,
     analytics.blueprint,
     sms.blueprint,
 ]
@@ -74,6 +80,9 @@ class Application(Flask):
         """Authenticate, do the work (once) and commit; what goes wrong on the way is answered by api/errors.py."""
         if request.routing_exception is not None or request.endpoint in PUBLIC:
             return super().dispatch_request()
+        if request.endpoint in LARGE:
+            request.max_content_length = request.max_form_memory_size = EMAIL_BYTES_MAX
+            request.max_form_parts = EMAIL_PARTS_MAX
         if "admin" in request.blueprints:  # people, with sessions
             return door.answer(super().dispatch_request)
         with authenticated():

@@ -1,5 +1,6 @@
 """From a request to checked values: trimmed, "" as null, unknown fields ignored, errors with dotted names."""
 
+import re
 from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, TypeVar
@@ -8,6 +9,7 @@ import orjson
 from flask import Request, request
 from marshmallow import Schema, ValidationError
 
+from api.bracketed import read_bracketed
 from models.errors import InvalidInput
 
 _Result = TypeVar("_Result")
@@ -17,6 +19,7 @@ Errors = dict[str, list[str]]
 
 DEPTH_MAX = 32  # of nested lists and objects: more than any field takes
 _BODY = "body"
+_HALF_PAIR = re.compile("[\ud800-\udfff]").search
 
 
 class Arguments:
@@ -48,7 +51,7 @@ class LateArguments:
         self, schema: type[Schema], *, location: str, **_options: object
     ) -> Callable[[Callable[..., _Result]], Callable[..., _Result]]:
         """A decorator that gives the view its `Arguments` as first argument."""
-        read = {"json": _json, "query": _query, "files": _multipart}[location]
+        read = {"json": _json, "query": _query, "files": _json_or_multipart}[location]
         checker = schema()
 
         def decorator(view: Callable[..., _Result]) -> Callable[..., _Result]:
@@ -103,26 +106,23 @@ def _clean(value: Any, place: str, errors: dict[str, list[str]], depth: int) -> 
         errors[place or _BODY] = [f"The {place.partition('.')[0]} field is nested too deeply."]
         return None
     if isinstance(value, str):
-        # Postgres stores neither NUL nor half of a surrogate pair.
-        if "\x00" in value or not _is_unicode(value):
+        if not _can_be_stored(value):
             errors[place] = [f"The {place} field must be valid text."]
         return value.strip() or None
+    start = f"{place}." if place else ""
     if isinstance(value, list):
-        return [_clean(item, _join(place, index), errors, depth + 1) for index, item in enumerate(value)]
+        return [_clean(item, f"{start}{index}", errors, depth + 1) for index, item in enumerate(value)]
     if isinstance(value, dict):
         for key in value:
-            if "\x00" in key or not _is_unicode(key):
+            if not _can_be_stored(key):
                 errors[place or _BODY] = [f"The {place or _BODY} field must have valid names."]
-        return {key: _clean(item, _join(place, key), errors, depth + 1) for key, item in value.items()}
+        return {key: _clean(item, f"{start}{key}", errors, depth + 1) for key, item in value.items()}
     return value
 
 
-def _join(place: str, key: object) -> str:
-    return f"{place}.{key}" if place else str(key)
-
-
-def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+def _can_be_stored(text: str) -> bool:
+    """Postgres stores neither NUL nor half of a surrogate pair."""
+    return "\x00" not in text and (text.isascii() or _HALF_PAIR(text) is None)
 
 
 def _json(incoming: Request) -> Mapping[str, Any]:
@@ -145,5 +145,9 @@ def _query(incoming: Request) -> Mapping[str, Any]:
     return incoming.args.to_dict()
 
 
-def _multipart(incoming: Request) -> Mapping[str, Any]:
-    return {**incoming.form.to_dict(), **incoming.files.to_dict()}
+def _json_or_multipart(incoming: Request) -> Mapping[str, Any]:
+    """What documentation shows as multipart may come as JSON too. A file field that was left empty is none."""
+    if incoming.mimetype != "multipart/form-data":
+        return _json(incoming)
+    files = [(name, file) for name, file in incoming.files.items(multi=True) if file.filename]
+    return read_bracketed([*incoming.form.items(multi=True), *files])

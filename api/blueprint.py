@@ -12,6 +12,7 @@ from werkzeug.routing import BaseConverter
 
 from api.arguments import LateArguments
 from api.idempotency import HEADER, REPLAYED
+from api.schemas.files import json_form
 
 View = Callable[..., Any]
 
@@ -36,9 +37,15 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         super().__init__(name, import_name, url_prefix="/api/v1", description=description)
 
     def arguments(self, schema: type[Schema], *, location: str = "json", **options: Any) -> Callable[[View], View]:
-        """Give the view its `Arguments` (api/arguments.py), checked by `schema`."""
+        """Give the view its `Arguments` (api/arguments.py), checked by `schema`.
+
+        With location "files" the body is a form or JSON.
+        """
         decorator: Callable[[View], View] = super().arguments(schema, location=location, **options)
-        return decorator
+        if location != "files":
+            return decorator
+        as_json = self.doc(requestBody={"content": {"application/json": {"schema": json_form(schema)}}})
+        return lambda view: as_json(decorator(view))
 
     def response(self, status: int, schema: type[Schema] | None = None, **options: Any) -> Callable[[View], View]:
         """Answer what the view returns, in the form of `schema`."""

@@ -26,6 +26,7 @@ from models.settings import Settings
 from models.store.organizations import hash_secret
 from models.store.tokens import Caller
 
+_UPLOAD_BYTES = 4 * 1024 * 1024  # a batch of 1,000 short emails is 0.5 MB
 _BEARER = re.compile(r"Bearer +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\|([\x21-\x7e]{1,200})", re.IGNORECASE)
 
 
@@ -101,11 +102,9 @@ def authenticated() -> Iterator[Scope]:
     """
     token_id, secret_hash = _credentials()
     database = resources().database
-    is_multipart = request.mimetype == "multipart/form-data"
-    if not is_multipart:
-        body = request.get_data()  # a slow client is waited for before a connection is taken, not with one in hand
-        if len(body) >= (request.max_content_length or sys.maxsize):
-            raise RequestEntityTooLarge  # it came in chunks: Werkzeug stops reading at the limit, and says nothing
+    is_upload = _is_upload()
+    if not is_upload:
+        _read_body()  # a slow client is waited for before a connection is taken, not with one in hand
     with ExitStack() as transaction:
         connection = transaction.enter_context(database.autocommit())
         admission = admit_request(connection, resources().counter, token_id, secret_hash)
@@ -114,15 +113,28 @@ def authenticated() -> Iterator[Scope]:
         check_limit(admission)
         if None in (request.view_args or {}).values():
             raise NotFound
-        if is_multipart:  # an upload is slow, and is read for nobody who is not known
+        if is_upload:  # it is slow, or large, and is read for nobody who is not known
             transaction.close()
-            _ = request.files
+            _read_body()
             connection = transaction.enter_context(database.autocommit())
         organization_id = admission.caller.organization_id
         session = transaction.enter_context(database.transaction_on(connection, organization_id))
         g.scope = Scope(admission.caller, session, transaction)
         yield g.scope
         g.scope.commit()
+
+
+def _is_upload() -> bool:
+    length = request.content_length
+    comes_in_chunks = length is None and "Transfer-Encoding" in request.headers
+    return request.mimetype == "multipart/form-data" or comes_in_chunks or (length or 0) > _UPLOAD_BYTES
+
+
+def _read_body() -> None:
+    if request.mimetype == "multipart/form-data":
+        _ = request.files
+    elif len(request.get_data()) >= (request.max_content_length or sys.maxsize):
+        raise RequestEntityTooLarge  # it came in chunks: Werkzeug stops reading at the limit, and says nothing
 
 
 def _credentials() -> tuple[UUID, bytes]:

@@ -10,6 +10,7 @@ from cyclopts import App, Parameter
 from rich.console import Console
 
 from benchmarks.api import measure_api
+from benchmarks.batches import measure_batches
 from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
 from benchmarks.importing import flow_start_seconds, measure_import
@@ -19,7 +20,7 @@ from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
 from benchmarks.singles import measure_singles
 
-Kind = Literal["plan", "dispatch", "composing", "import", "singles", "api"]
+Kind = Literal["plan", "dispatch", "composing", "import", "singles", "batches", "api"]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
 _RESULTS = Path(__file__).parent / "results"
@@ -28,6 +29,7 @@ app = App(name="python -m benchmarks", help="Measure ExoSend, each figure beside
 
 STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
     "api": [measure_api],
+    "batches": [measure_batches],
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],
     "import": [

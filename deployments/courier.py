@@ -3,8 +3,9 @@
 It sends single messages and small runs, in threads of their own (deployments/courier_outbox.py). It starts queued runs
 that the API could not start, starts the flows that send bulk SMS and batches where none does, fires scheduled
 campaigns, puts due second tries into chunks, sends the chunks of dead senders (in child processes), closes runs,
-completes SMS campaigns, writes the results that are missing, applies what providers reported, and removes what was
-kept long enough. Any number of couriers may run: whatever one does is a conditional UPDATE, or idempotent.
+applies what providers reported, completes SMS campaigns, writes the results that are missing, and removes answers that
+were kept for idempotency keys long enough. Any number of couriers may run: whatever one does is a conditional UPDATE,
+or idempotent.
 """
 
 import logging
@@ -24,6 +25,7 @@ from deployments.courier_children import Children
 from deployments.courier_completion import Completion
 from deployments.courier_drainers import DrainerStarts
 from deployments.courier_outbox import OutboxThreads
+from deployments.courier_removal import Removal
 from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
@@ -33,8 +35,6 @@ from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
 from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
-from models.store.idempotency_keys import remove_old_answers
-from models.store.incoming_events import forget_old_keys
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
 from models.tables import Campaign, Run
@@ -59,11 +59,6 @@ _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
 _LOST_SECONDS = 1.0
 _REPORTS_SECONDS = 0.5  # of a tick; what is left is applied at the next
-_ANSWERS_SECONDS = 60.0  # an answer that is kept a minute too long is not found any more, and harms nobody
-_ANSWERS_MAX = 1000  # one may hold the ids of 10,000 messages
-_KEYS_SECONDS = 3600.0
-_KEYS_DAYS = 35  # providers repeat a report for days, not for weeks
-_KEYS_MAX = 10_000
 
 
 class Courier:
@@ -77,8 +72,7 @@ class Courier:
         self._beat_at = 0.0
         self._mirrored_at = 0.0
         self._partitions_at = 0.0
-        self._answers_at = 0.0
-        self._keys_at = 0.0
+        self._removal = Removal(self._database)
         self._lost_at = 0.0
         self._completion = Completion(self._database)
         self._drainers = DrainerStarts(settings, self._database)
@@ -100,12 +94,11 @@ class Courier:
             self._retry_deferred,
             self._adopt_orphans,
             self._close,
+            self._apply_reports,
             self._completion.complete_campaigns,
             self._write_results,
-            self._apply_reports,
             self._make_partitions,
-            self._remove_old_answers,
-            self._forget_old_reports,
+            self._removal.remove_old,
         ]
         for duty in duties:
             try:
@@ -232,21 +225,6 @@ class Courier:
         self._partitions_at = time.monotonic() + _PARTITION_SECONDS
         if made:
             log.info("Made %s partitions ahead.", made)
-
-    def _remove_old_answers(self) -> None:
-        if time.monotonic() < self._answers_at:
-            return
-        with self._database.transaction(None) as session:
-            removed = remove_old_answers(session, limit=_ANSWERS_MAX)
-        # More than were taken at once are taken at the next tick.
-        self._answers_at = 0.0 if removed == _ANSWERS_MAX else time.monotonic() + _ANSWERS_SECONDS
-
-    def _forget_old_reports(self) -> None:
-        if time.monotonic() < self._keys_at:
-            return
-        with self._database.transaction(None) as session:
-            removed = forget_old_keys(session, days=_KEYS_DAYS, limit=_KEYS_MAX)
-        self._keys_at = 0.0 if removed == _KEYS_MAX else time.monotonic() + _KEYS_SECONDS
 
     def _write_results(self) -> None:
         with self._database.transaction(None) as session:

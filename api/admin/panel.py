@@ -8,7 +8,7 @@ from uuid import uuid4
 from flask import Blueprint, Flask, Response, g, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from api.admin import audit_log, login, organizations, profile, sender_ids, system_templates, tokens, users
+from api.admin import audit_log, login, organizations, own_profile, sender_ids, system_templates, tokens, users
 from api.admin.cookies import configure_cookies
 from api.admin.door import OPEN, Visit, csrf
 from api.admin.errors import register_admin_errors
@@ -16,8 +16,8 @@ from models.rules.roles import Right
 from models.settings import Settings
 
 _SECTIONS = [
-    profile.home,
-    profile.section,
+    own_profile.home,
+    own_profile.section,
     login.section,
     organizations.section,
     sender_ids.section,

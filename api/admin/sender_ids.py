@@ -10,8 +10,7 @@ from api.admin.section import Done, Section
 from models.rules.roles import Right
 from models.rules.sender_id import SenderFilter
 from models.store import sender_ids
-from models.store.organizations import list_organizations
-from models.store.pages import PageRequest
+from models.store.organizations import organization_names
 
 section = Section("sender_ids", __name__)
 
@@ -27,7 +26,7 @@ def show_sender_ids(**_path: object) -> str:
     found = sender_ids.list_sender_ids(visit().session, platform_or_own(), shown)
     names = {}
     if is_platform:
-        names = {each.id: each.name for each in list_organizations(visit().session, PageRequest(1, 100_000)).items}
+        names = organization_names(visit().session, {each.organization_id for each in found})
     return render_template("sender_ids.html", sender_ids=found, names=names, shown=shown, filters=list(SenderFilter))
 
 

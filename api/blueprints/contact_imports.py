@@ -1,14 +1,12 @@
 """CSV imports of contacts: a flow does the work, and the call waits for it a while."""
 
 import time
-from contextlib import closing
 from threading import BoundedSemaphore
 from typing import Any
 from uuid import UUID
 
 from flask import Response, jsonify
 from sqlalchemy.orm import Session
-from werkzeug.datastructures import FileStorage
 
 from api.arguments import Arguments
 from api.blueprint import Blueprint
@@ -25,7 +23,8 @@ from models.store.contact_lists import read_contact_list
 from models.store.imports import list_problems, read_import
 from models.store.organizations import read_organization
 from models.store.runs import read_run
-from tasks.audience.csv_layout import FILE_SIZE_MAX, inspect_csv
+from tasks.audience.csv_layout import inspect_csv
+from tasks.content.attachments import AttachedFile
 from tasks.runs.importing import accept_import
 
 blueprint = Blueprint("Contact imports", __name__, "Contacts from CSV files.")
@@ -53,11 +52,9 @@ def import_contacts(arguments: Arguments) -> Response | dict[str, Any]:
     Answers 200 when the import has finished within 25 s, and 202 with its `import_id` when it goes on.
     """
     values = arguments()
-    file: FileStorage = values["file"]
-    with closing(file):
-        content = file.stream.read(FILE_SIZE_MAX + 1)
-    inspect_csv(content)
-    import_id = _accept(*own(), content, file.filename, values.get("list_id"))
+    file: AttachedFile = values["file"]
+    inspect_csv(file.content)
+    import_id = _accept(*own(), file.content, file.file_name, values.get("list_id"))
     # For a second try that comes before this one has waited to the end.
     keep_answer(lambda: _started(_shown(*own(), import_id)))
     scope().commit()
@@ -70,15 +67,12 @@ def import_contacts(arguments: Arguments) -> Response | dict[str, Any]:
     return _started(result)
 
 
-def _accept(
-    session: Session, organization_id: UUID, content: bytes, file_name: str | None, list_id: UUID | None
-) -> UUID:
+def _accept(session: Session, organization_id: UUID, content: bytes, file_name: str, list_id: UUID | None) -> UUID:
     settings = resources().settings
     organization = read_organization(session, organization_id)
     if list_id is not None:
         _check_list(session, organization_id, list_id)
-    name = file_name[:255] if file_name else None
-    run = accept_import(session, organization_id, content, file_name=name, list_id=list_id)
+    run = accept_import(session, organization_id, content, file_name=file_name[:255], list_id=list_id)
     scope().after_commit(
         lambda: start_flow(
             settings,

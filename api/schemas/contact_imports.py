@@ -1,31 +1,17 @@
 """CSV imports in requests and answers."""
 
-from typing import Any
+from marshmallow import Schema, fields
 
-from flask_smorest.fields import Upload
-from marshmallow import Schema, ValidationError, fields
-from werkzeug.datastructures import FileStorage
-
-from api.schemas.fields import REQUIRED, Choice, Identifier, Input, Time
+from api.schemas.fields import Choice, Identifier, Input, Time
+from api.schemas.files import UploadedFile
 
 STATUSES = ("pending", "processing", "completed", "failed")
-
-
-class CsvFile(Upload):  # type: ignore[misc]
-    """An uploaded file."""
-
-    default_error_messages = {"required": REQUIRED, "null": REQUIRED, "invalid": "The :field field must be a file."}  # noqa: RUF012
-
-    def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> FileStorage:
-        if not isinstance(value, FileStorage):
-            raise ValidationError(self.error_messages["invalid"])
-        return value
 
 
 class NewImport(Input):
     """A CSV file of contacts."""
 
-    file = CsvFile(required=True, metadata={"description": "CSV, at most 10 MB, with a column `email`."})
+    file = UploadedFile(required=True, metadata={"description": "CSV, at most 10 MB, with a column `email`."})
     list_id = Identifier(allow_none=True, metadata={"description": "A list that all its contacts are put on."})
 
 

@@ -100,10 +100,14 @@ def done(data: Any, message: str) -> dict[str, Any]:
 
 def listed(page: Page[Any], show: Callable[[Sequence[Any]], Sequence[Any]] = list) -> dict[str, Any]:
     """The answer with one page of a list; `show` turns its items into what the schema dumps."""
-    pagination = {
+    return found({"data": show(page.items), "pagination": pagination_of(page)})
+
+
+def pagination_of(page: Page[Any]) -> dict[str, int]:
+    """Where in its list a page is."""
+    return {
         "total": page.total,
         "per_page": page.request.size,
         "current_page": page.request.number,
         "last_page": page.last,
     }
-    return found({"data": show(page.items), "pagination": pagination})

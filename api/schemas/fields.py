@@ -45,8 +45,8 @@ class Address(fields.String):
 
     default_error_messages = _messages("The :field field must be a valid email address.")
 
-    def __init__(self, *, as_written: bool = False, **options: Any) -> None:
-        super().__init__(metadata={"format": "email"}, **options)
+    def __init__(self, *, as_written: bool = False, metadata: dict[str, Any] | None = None, **options: Any) -> None:
+        super().__init__(metadata={"format": "email", **(metadata or {})}, **options)
         self._as_written = as_written
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> str:

@@ -46,6 +46,12 @@ def message_id(run_id: UUID, position: int) -> UUID:
     return UUID(f"{run_message_prefix(run_id)}{position:0{POSITION_DIGITS}d}")
 
 
+def message_ids(run_id: UUID, count: int) -> list[UUID]:
+    """The ids of the run's first `count` messages, in order."""
+    prefix = run_message_prefix(run_id)
+    return [UUID(f"{prefix}{position:08d}") for position in range(count)]
+
+
 def message_ids_text(run_id: UUID, positions: Iterable[int]) -> str:
     """The ids of these positions as Postgres writes a uuid[]: {a,b,…}.
 

@@ -93,7 +93,8 @@ def count_try(connection: Connection, email: str, address: str) -> int:
 
     `connection` is in autocommit, so that tries that come together all count.
     """
-    for key, waits in ((_account_key(email), _ACCOUNT_WAITS), (_address_key(address), _ADDRESS_WAITS)):
+    # The address first: one that has to wait cannot go on locking out accounts.
+    for key, waits in ((_address_key(address), _ADDRESS_WAITS), (_account_key(email), _ACCOUNT_WAITS)):
         values = dict(zip(("free", "first", "most"), waits, strict=True))
         statement = text("SELECT count_login(:key, :free, :first, :most)")
         seconds = int(connection.execute(statement, {"key": key, **values}).scalar_one())

@@ -1,10 +1,10 @@
-"""Files of runs (uploaded CSVs, results.parquet), in Postgres, so that every machine sees the same ones."""
+"""Files (uploaded CSVs, results.parquet, attachments), in Postgres, so that every machine sees the same ones."""
 
 import hashlib
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from models.errors import NotFound
@@ -54,3 +54,16 @@ def read_blob(session: Session, organization_id: UUID, blob_id: UUID) -> bytes:
     if hashlib.sha256(content).digest() != digest:
         raise ValueError(f"The stored file {blob_id} is damaged: its SHA-256 is another.")
     return content
+
+
+def remove_expired_blobs(session: Session, *, limit: int) -> int:
+    """Remove files whose time is over, the oldest first; returns how many. For the engine, over all organizations."""
+    expired = (
+        select(Blob.id)
+        .where(Blob.expires_at < func.now())
+        .order_by(Blob.expires_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    removed = session.execute(delete(Blob).where(Blob.id.in_(expired)).returning(Blob.id))
+    return len(removed.all())

@@ -28,6 +28,12 @@ def list_domains(session: Session, organization_id: UUID) -> Sequence[EmailDomai
     return session.execute(chosen.order_by(EmailDomain.created_at.desc(), EmailDomain.id.desc())).scalars().all()
 
 
+def verified_domains(session: Session, organization_id: UUID) -> Sequence[EmailDomain]:
+    """The domains that mail may come from."""
+    chosen = select(EmailDomain).where(EmailDomain.organization_id == organization_id, EmailDomain.status == "verified")
+    return session.execute(chosen).scalars().all()
+
+
 def read_domain(session: Session, organization_id: UUID, domain_id: UUID, *, lock: bool = False) -> EmailDomain:
     """The domain; with `lock`, nobody changes it until the transaction ends. Raises NotFound."""
     chosen = select(EmailDomain).where(EmailDomain.organization_id == organization_id, EmailDomain.id == domain_id)

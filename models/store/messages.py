@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
-from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -16,9 +15,8 @@ from models.rules.ids import made_on, message_ids_text
 from models.rules.lifecycle import MessageState
 from models.rules.reports import Report
 from models.session import driver
+from models.store.arrays import common_or_array
 from models.store.chunks import Counts, Lease
-
-_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
     return [PlannedMessage(*row) for row in rows]
 
 
-# What the rows have in common stands once (`_column`): unnest fills up a shorter array with NULL.
+# What the rows have in common stands once (`common_or_array`): unnest fills up a shorter array with NULL.
 #
 # The states to come from are asked for in a CASE, and the ids are named twice, so that no statistics mislead the
 # planner: those of a table that was analysed when nothing was `planned` say that one row is, and then each window
@@ -135,11 +133,11 @@ def _write(
     provider: str,
     sources: Sequence[MessageState],
 ) -> int:
-    states, state = _column([result.state.value for result in results])
-    refs, ref = _column([result.provider_ref for result in results])
-    codes, code = _column([result.code for result in results])
-    details, detail = _column([result.detail for result in results])
-    counted, counts = _column([int(result.counts_as_try) for result in results])
+    states, state = common_or_array([result.state.value for result in results])
+    refs, ref = common_or_array([result.provider_ref for result in results])
+    codes, code = common_or_array([result.code for result in results])
+    details, detail = common_or_array([result.detail for result in results])
+    counted, counts = common_or_array([int(result.counts_as_try) for result in results])
     cursor = driver(session).execute(
         _RECORD,
         {
@@ -161,15 +159,6 @@ def _write(
         prepare=False,  # a plan made for any number of ids is one for ten
     )
     return cursor.rowcount
-
-
-def _column(values: list[_T]) -> tuple[list[_T], _T | None]:
-    """The values as an array, and nothing for all; or no array, and what all have in common.
-
-    The driver takes 1 µs for each element of an array, and in most windows only the references differ.
-    """
-    first = values[0] if values else None
-    return ([], first) if all(value == first for value in values) else (values, None)
 
 
 def record_evidence(

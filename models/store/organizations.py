@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +69,12 @@ def list_organizations(session: Session, page: PageRequest) -> Page[Organization
     total = session.execute(select(func.count()).select_from(Organization)).scalar_one()
     chosen = select(Organization).order_by(Organization.name, Organization.id).offset(page.offset).limit(page.size)
     return Page(session.execute(chosen).scalars().all(), total, page)
+
+
+def organization_names(session: Session, ids: Collection[UUID]) -> dict[UUID, str]:
+    """The names of some organizations (for a role that sees them)."""
+    rows = session.execute(select(Organization.id, Organization.name).where(Organization.id.in_(ids)))
+    return {row.id: row.name for row in rows}
 
 
 def change_organization(

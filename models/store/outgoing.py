@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import func, insert
 from sqlalchemy.orm import Session
 
-from models.rules.ids import made_on, message_id, new_id
+from models.rules.ids import made_on, message_ids, new_id
 from models.rules.lifecycle import ChunkState, MessageState, RunKind, RunState
 from models.session import driver
+from models.store.arrays import common_or_array
 from models.tables import Chunk, Run
 
 
@@ -40,64 +41,68 @@ class NewMessage:
         return MessageState.PLANNED if self.error_code is None else MessageState.SUPPRESSED
 
 
+# What all messages have in common stands once: see `common_or_array`. In SMS one number gets one message of a run, by
+# its key, which is unique; in email an entry of a batch is a message, whatever its address.
 _WRITE = """
 INSERT INTO messages (id, made_on, organization_id, run_id, content_id, contact_id, channel, recipient, dedupe_key,
                       position, variables, state, cost, segments, to_name, metadata, error_code)
-SELECT id, %(made_on)s, %(organization)s, %(run)s, content_id, contact_id, %(channel)s, recipient, dedupe_key,
-       position, variables::jsonb, state, cost, segments, to_name, metadata::jsonb, error_code
-FROM unnest(%(ids)s::uuid[], %(contents)s::uuid[], %(contacts)s::uuid[], %(recipients)s::text[], %(keys)s::text[],
-            %(positions)s::int[], %(variables)s::text[], %(states)s::text[], %(costs)s::numeric[],
-            %(segments)s::smallint[], %(names)s::text[], %(metadata)s::text[], %(codes)s::text[])
-    AS m (id, content_id, contact_id, recipient, dedupe_key, position, variables, state, cost, segments, to_name,
-          metadata, error_code)
+SELECT id, %(made_on)s, %(organization)s, %(run)s, coalesce(content_id, %(content)s), coalesce(contact_id, %(contact)s),
+       %(channel)s, recipient,
+       CASE WHEN %(channel)s = 'sms' THEN recipient ELSE (no - 1)::text END, no - 1,
+       coalesce(variables, %(variable)s)::jsonb, coalesce(state, %(state)s), coalesce(cost, %(common_cost)s),
+       coalesce(segments, %(segment)s), coalesce(to_name, %(name)s), coalesce(metadata, %(common_metadata)s)::jsonb,
+       coalesce(error_code, %(code)s)
+FROM unnest(%(ids)s::uuid[], %(recipients)s::text[], %(contents)s::uuid[], %(contacts)s::uuid[], %(variables)s::text[],
+            %(states)s::text[], %(costs)s::numeric[], %(segments)s::smallint[], %(names)s::text[], %(metadata)s::text[],
+            %(codes)s::text[]) WITH ORDINALITY
+    AS m (id, recipient, content_id, contact_id, variables, state, cost, segments, to_name, metadata, error_code, no)
 """
 
 
 def write_run_messages(
     session: Session, organization_id: UUID, run_id: UUID, channel: str, messages: Sequence[NewMessage]
 ) -> list[UUID]:
-    """Write a run's messages, at positions in the given order; returns their ids in that order.
-
-    In SMS one number gets one message of a run (unique); in email an entry of a batch is a message, whatever its
-    address.
-    """
-    ids = [message_id(run_id, position) for position in range(len(messages))]
-    keys = [message.recipient if channel == "sms" else str(no) for no, message in enumerate(messages)]
-    _write(session, organization_id, run_id, channel, ids, messages, keys)
-    return ids
-
-
-def _write(
-    session: Session,
-    organization_id: UUID,
-    run_id: UUID | None,
-    channel: str,
-    ids: list[UUID],
-    messages: Sequence[NewMessage],
-    keys: list[str],
-) -> None:
+    """Write a run's messages, at positions in the given order; returns their ids in that order."""
+    ids = message_ids(run_id, len(messages))
+    contents, content = common_or_array([message.content_id for message in messages])
+    contacts, contact = common_or_array([message.contact_id for message in messages])
+    variables, variable = common_or_array([message.variables for message in messages])
+    states, state = common_or_array([message.state.value for message in messages])
+    costs, cost = common_or_array([message.cost for message in messages])
+    segments, segment = common_or_array([message.segments for message in messages])
+    names, name = common_or_array([message.to_name for message in messages])
+    metadata, common_metadata = common_or_array([message.metadata for message in messages])
+    codes, code = common_or_array([message.error_code for message in messages])
     driver(session).execute(
         _WRITE,
         {
-            "made_on": made_on(ids[0]),
+            "made_on": made_on(run_id),
             "organization": organization_id,
             "run": run_id,
             "channel": channel,
-            "ids": ids,
-            "contents": [message.content_id for message in messages],
-            "contacts": [message.contact_id for message in messages],
+            "ids": "{" + ",".join(map(str, ids)) + "}",
             "recipients": [message.recipient for message in messages],
-            "keys": keys,
-            "positions": list(range(len(messages))),
-            "variables": [message.variables for message in messages],
-            "states": [message.state.value for message in messages],
-            "costs": [message.cost for message in messages],
-            "segments": [message.segments for message in messages],
-            "names": [message.to_name for message in messages],
-            "metadata": [message.metadata for message in messages],
-            "codes": [message.error_code for message in messages],
+            "contents": contents,
+            "content": content,
+            "contacts": contacts,
+            "contact": contact,
+            "variables": variables,
+            "variable": variable,
+            "states": states,
+            "state": state,
+            "costs": costs,
+            "common_cost": cost,
+            "segments": segments,
+            "segment": segment,
+            "names": names,
+            "name": name,
+            "metadata": metadata,
+            "common_metadata": common_metadata,
+            "codes": codes,
+            "code": code,
         },
     )
+    return ids
 
 
 def enqueue(session: Session, organization_id: UUID, run_id: UUID | None, channel: str, ids: Sequence[UUID]) -> None:

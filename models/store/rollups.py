@@ -1,7 +1,7 @@
 """Counts kept beside what they count, so that nobody scans messages for them.
 
 Several senders count at once. A row for each of 16 shards keeps them from queueing for one another; which shard it is
-follows from the connection. See docs/decisions/0012-rollups.md.
+follows from the connection. See docs/decisions/0014-rollups.md.
 """
 
 from collections.abc import Mapping, Sequence

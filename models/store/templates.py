@@ -1,6 +1,6 @@
 """Email templates: the organization's own and the system's. Every version of a template's content is kept."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +42,29 @@ def read_template(session: Session, organization_id: UUID, template_id: UUID) ->
     if template is None:
         raise NotFound
     return template
+
+
+def usable_templates(
+    session: Session, organization_id: UUID, template_ids: Collection[UUID]
+) -> dict[UUID, EmailTemplate]:
+    """Those of the templates that can be sent with, the system's included, by id."""
+    if not template_ids:
+        return {}
+    chosen = select(EmailTemplate).where(
+        _visible(organization_id), EmailTemplate.is_active, EmailTemplate.id.in_(template_ids)
+    )
+    return {template.id: template for template in session.execute(chosen).scalars()}
+
+
+def count_uses(session: Session, organization_id: UUID, uses: Mapping[UUID, int]) -> None:
+    """Count messages that were made from own templates; the system's are nobody's to count."""
+    for template_id in sorted(uses):  # in order, so that no two requests wait for each other
+        session.execute(
+            update(EmailTemplate)
+            .where(EmailTemplate.organization_id == organization_id, EmailTemplate.id == template_id)
+            .values(times_used=EmailTemplate.times_used + uses[template_id])
+            .execution_options(synchronize_session=False)
+        )
 
 
 def lock_own_template(session: Session, organization_id: UUID, template_id: UUID) -> EmailTemplate:

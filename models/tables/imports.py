@@ -42,7 +42,7 @@ class ImportProblem(Base):
 
 
 class Blob(Base):
-    """A file: an uploaded CSV, a results.parquet. Its content is in parts of 1 MiB."""
+    """A file: an uploaded CSV, a results.parquet, an attachment. Its content is in parts of 1 MiB."""
 
     __tablename__ = "blobs"
 
@@ -51,7 +51,7 @@ class Blob(Base):
     media_type: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)  # bytes
     sha256: Mapped[bytes]
-    expires_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None] = mapped_column(index=True)
     created_at: Mapped[CreatedAt]
 
 

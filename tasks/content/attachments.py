@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 _LINE_BYTES = 57  # 76 characters of base64, the most that a line may have (RFC 2045, 6.8)
-_PARAMETER_MAX = 60  # characters of a name on one line
+_PARAMETER_MAX = 48  # characters of a name on one line, which has its number besides
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9!#$&+.^_{}~ ()@,=-]{1,60}").fullmatch
 
 
@@ -17,6 +17,16 @@ class AttachedFile:
     file_name: str
     media_type: str
     content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """Where a file of a content is kept, and what it is: an entry of `contents.attachments`."""
+
+    blob_id: str
+    file_name: str
+    media_type: str
+    size: int
 
 
 def attachment_part(file: AttachedFile) -> bytes:

@@ -6,10 +6,11 @@ the content a hash, under which it is shared: the same hash means the same messa
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 
 from models.errors import InvalidInput
+from tasks.content.attachments import StoredFile
 from tasks.content.headers import wire_address
 from tasks.content.inline_css import inline_css
 from tasks.content.merge_tags import check_source, clean_text, parse_source
@@ -31,12 +32,14 @@ class FrozenEmail:
     variables: Mapping[str, Scalar] = field(default_factory=dict)
     template_id: str | None = None
     template_version: int | None = None
+    attachments: Sequence[StoredFile] = ()
 
     @property
     def hash(self) -> bytes:
         """SHA-256 over every field."""
         fields = {name: getattr(self, name) for name in FrozenEmail.__dataclass_fields__}
         fields["variables"] = dict(self.variables)
+        fields["attachments"] = [asdict(file) for file in self.attachments]
         return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=True).encode("ascii")).digest()
 
     @property
@@ -57,10 +60,13 @@ def freeze_email(
     variables: Values | None = None,
     template_id: str | None = None,
     template_version: int | None = None,
+    text_later: bool = False,
 ) -> FrozenEmail:
     """The content as it is stored and sent: CSS inlined, text made from html where there is none.
 
-    Raises InvalidInput on subject, html_content, text_content, from_email or reply_to.
+    `text_later`: making the text, which takes longer than all the rest, is left to `with_text`, unless the html has
+    conditions that may not survive it. Raises InvalidInput on subject, html_content, text_content, from_email or
+    reply_to.
     """
     subject, html, text = clean_text(subject), clean_text(html or ""), clean_text(text or "")
     if not subject.strip():
@@ -76,7 +82,7 @@ def freeze_email(
         )
     if reply_to:
         wire_address(reply_to, "reply_to")
-    if not text.strip():
+    if not text.strip() and not (text_later and "{%" not in html):
         text = text_from_html(html)
     return FrozenEmail(
         subject=subject,
@@ -89,3 +95,14 @@ def freeze_email(
         template_id=template_id,
         template_version=template_version,
     )
+
+
+def with_text(frozen: FrozenEmail) -> FrozenEmail:
+    """The content with a text made from its html, if it has none and one can be made."""
+    if frozen.text is not None or frozen.html is None:
+        return frozen
+    try:
+        text = text_from_html(frozen.html)
+    except InvalidInput:  # broken html: it goes out as it is, alone
+        return frozen
+    return replace(frozen, text=text) if text.strip() else frozen

@@ -113,7 +113,8 @@ def parse_source(source: str) -> Source:
     whole.append(source[position:])
     parts.append(source[position:])
     template = "".join(whole)
-    _check_syntax(template)
+    if tags:
+        _check_syntax(template)
     if any(_TRIMS.match(source, start) or source[end - 3] in "-+" for start, end in tags):
         parts = [_logic(template, keys)]  # `{{-` and `-}}` reach into the text around them
     return Source(tuple(part for part in parts if part != ""), tuple(keys), tuple(tags))

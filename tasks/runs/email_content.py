@@ -14,8 +14,8 @@ from models.store.campaign_states import default_domain, usable_template, verifi
 from models.store.contents import store_content
 from models.store.messages import PlannedMessage
 from models.tables import Campaign, Content, EmailTemplate
-from tasks.content.attachments import AttachedFile
-from tasks.content.freeze import FrozenEmail, freeze_email
+from tasks.content.attachments import AttachedFile, StoredFile
+from tasks.content.freeze import FrozenEmail, freeze_email, with_text
 from tasks.content.headers import wire_address
 from tasks.content.mime import PreparedEmail
 from tasks.content.rendering import Scalar
@@ -60,10 +60,10 @@ def freeze_campaign(session: Session, campaign: Campaign) -> tuple[UUID, FrozenE
 
 
 def frozen_email(content: Content) -> FrozenEmail:
-    """The frozen email that a row of `contents` holds."""
+    """The frozen email that a row of `contents` holds, with the text that was left to be made when it is sent."""
     assert content.subject is not None
     assert content.from_email is not None
-    return FrozenEmail(
+    stored = FrozenEmail(
         subject=content.subject,
         html=content.html,
         text=content.text,
@@ -73,7 +73,9 @@ def frozen_email(content: Content) -> FrozenEmail:
         variables=content.variables,
         template_id=str(content.template_id) if content.template_id else None,
         template_version=content.template_version,
+        attachments=[StoredFile(**file) for file in content.attachments or ()],
     )
+    return with_text(stored)
 
 
 class EmailComposer:
@@ -90,7 +92,7 @@ class EmailComposer:
         values = flat_values(message.variables)
         if (second := int(time.time())) != self._second:  # writing a date takes as long as all the rest
             self._second, self._date = second, datetime.fromtimestamp(second, UTC)
-        content = self._prepared.build(message.id, message.recipient, None, self._date, values)
+        content = self._prepared.build(message.id, message.recipient, message.to_name, self._date, values)
         recipient = _envelope(message.recipient)
         return OutgoingMessage(message.id, self._prepared.sender, recipient, content, message.tries + 1)
 
@@ -104,7 +106,7 @@ def flat_values(variables: str | None) -> Mapping[str, Scalar]:
     """A message's merge tags by their names in the content: {"custom_fields": {"x": 1}} is `custom_fields.x`."""
     values = orjson.loads(variables) if variables else {}
     nested = values.pop("custom_fields", None)
-    if nested:
+    if isinstance(nested, dict):
         values.update({f"custom_fields.{key}": value for key, value in nested.items()})
     return cast(dict[str, Scalar], values)
 

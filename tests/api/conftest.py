@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 from api.app import create_app
 from models.session import Database, Role
 from models.settings import Settings
-from models.store.organizations import create_organization, create_token, top_up
+from models.store.organizations import add_verified_domain, create_organization, create_token, top_up
 from models.store.sender_ids import add_verified_sender_id
 
 
@@ -94,6 +94,15 @@ def acme(new_client: Callable[..., Client]) -> Client:
 @pytest.fixture
 def globex(new_client: Callable[..., Client]) -> Client:
     return new_client("Globex")
+
+
+@pytest.fixture
+def funded(acme: Client, engine: Database) -> Client:
+    """Acme with 100 credits and a verified default domain, example.com."""
+    with engine.transaction(None) as session:
+        add_verified_domain(session, acme.organization_id, "example.com")
+        top_up(session, acme.organization_id, Decimal(100), reference="start")
+    return acme
 
 
 @pytest.fixture

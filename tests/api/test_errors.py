@@ -86,7 +86,7 @@ def test_what_nobody_expected_is_logged_and_not_told(acme, monkeypatch, caplog, 
     def fail(*_args: Any) -> None:
         raise error
 
-    monkeypatch.setattr(account, "read_organization", fail)
+    monkeypatch.setattr(account, "read_balance", fail)
     with caplog.at_level(logging.ERROR):
         answer = acme.get("/balance")
     assert (answer.status_code, answer.get_json()) == (500, {"message": "Server Error"})
@@ -97,7 +97,7 @@ def test_a_database_that_goes_away_is_unavailable(acme, monkeypatch) -> None:
     def fail(*_args: Any) -> None:
         raise OperationalError("SELECT secret", {}, psycopg.OperationalError("gone"))
 
-    monkeypatch.setattr(account, "read_organization", fail)
+    monkeypatch.setattr(account, "read_balance", fail)
     answer = acme.get("/balance")
     assert (answer.status_code, answer.get_json()) == (503, {"message": "Service Unavailable"})
 

@@ -12,6 +12,7 @@ from deployments.courier import Courier
 from models.pipelines import VERIFY_DOMAIN, VerifyDomain
 from models.rules.lifecycle import CampaignStatus
 from models.session import Database, Role
+from models.store.blobs import write_blob
 from models.store.campaign_states import due_campaigns, move_campaign
 from models.store.email_domains import create_domain, queue_verification
 from tasks.runs.control import cancel_campaign
@@ -157,6 +158,18 @@ def test_answers_are_kept_for_a_day_and_no_longer(engine, courier):
     with engine.database.transaction(None) as session:
         kept = session.execute(text("SELECT key FROM idempotency_keys ORDER BY key")).scalars().all()
     assert kept == ["1", "23"]
+
+
+def test_files_are_removed_when_their_time_is_over(engine, courier):
+    with engine.database.transaction(None) as session:
+        kept, _over = (
+            write_blob(session, engine.organization_id, b"x", media_type="text/csv", keep=timedelta(hours=hours))
+            for hours in (1, -1)
+        )
+    courier.tick()
+    with engine.database.transaction(None) as session:
+        assert session.execute(text("SELECT id FROM blobs")).scalars().all() == [kept]
+        assert session.execute(text("SELECT blob_id FROM blob_parts")).scalars().all() == [kept]
 
 
 def test_a_domain_whose_check_nobody_started_is_checked(engine, courier, monkeypatch):

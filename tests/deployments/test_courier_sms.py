@@ -10,7 +10,7 @@ from deployments.courier import Courier
 from models.session import Database, Role
 from models.store.campaign_states import complete_reported
 from tests.support.engine import Engine
-from tests.support.sms import REFUSED, UNCERTAIN, add_people, add_sender, number, sms_campaign
+from tests.support.sms import EXPIRED, REFUSED, UNCERTAIN, UNDELIVERED, add_people, add_sender, number, sms_campaign
 
 
 @pytest.fixture
@@ -35,12 +35,14 @@ def _execute(engine: Engine, statement: str, **values: object) -> None:
         session.execute(text(statement), values)
 
 
-def _sent(engine: Engine, numbers: list[str]):
-    """The run of a campaign that was handed over to the sandbox."""
+def _sent(engine: Engine, numbers: list[str], *, reported: bool = False):
+    """The run of a campaign that was handed over to the sandbox, which reports nothing unless it is `reported`."""
     add_people(engine, [{"phone": phone} for phone in numbers])
     run = engine.accept(sms_campaign(engine, "Hello"))
     engine.plan(run)
     engine.send(run)
+    if not reported:
+        _execute(engine, "DELETE FROM incoming_events")
     engine.close(run)
     assert engine.status(run) == "sent"
     return run
@@ -77,6 +79,16 @@ def test_a_campaign_is_completed_when_every_message_has_its_report(engine, couri
     assert engine.status(run) == "sent"
     _report(engine, number(2), "bounced")
     _complete(engine)
+    assert engine.status(run) == "completed"
+
+
+def test_what_the_sandbox_reports_completes_a_campaign(engine, courier) -> None:
+    run = _sent(engine, [number(1), number(2), UNDELIVERED, EXPIRED, REFUSED], reported=True)
+    _execute(engine, "UPDATE incoming_events SET due_at = now()")
+    courier._apply_reports()
+    _complete(engine)
+    totals = engine.totals(run)
+    assert (totals.sent, totals.delivered, totals.bounced, totals.failed) == (4, 2, 2, 1)
     assert engine.status(run) == "completed"
 
 

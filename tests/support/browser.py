@@ -83,7 +83,8 @@ class Browser:
     def click(self, selector: str, *, times: int = 1, loads: bool = True) -> None:
         """Click on the middle of something, and wait for the page that comes of it."""
         place = self.evaluate(
-            f"(() => {{ const it = document.querySelector({json.dumps(selector)}); it.scrollIntoView({{block: 'center'}});"
+            f"(() => {{ const it = document.querySelector({json.dumps(selector)});"
+            " it.scrollIntoView({block: 'center'});"
             " const box = it.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()"
         )
 

@@ -45,7 +45,7 @@ class Person:
         """The values of the form on the page that is sent to `action`, as they stand there."""
         for form in self.page(path).forms:
             if (form.action or path) == action:
-                return {name: value for name, value in form.form_values()}
+                return dict(form.form_values())
         raise AssertionError(f"no form to {action} on {path}")
 
     def submit(self, path: str, action: str, *, headers: dict[str, str] | None = None, **values: Any) -> TestResponse:

@@ -6,9 +6,10 @@ its step, or when it has ended; every move of the test waits for that, so nothin
 
 import asyncio
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import SimpleNamespace
 from uuid import UUID
 
 from sqlalchemy.exc import OperationalError
@@ -17,7 +18,6 @@ from models.errors import InvalidInput
 from models.session import driver
 from models.store.messages import PlannedMessage
 from tasks.providers.base import Capabilities, Outcome, OutgoingMessage
-from tasks.sending.composing import Compose
 from tasks.sending.drain import Drainer
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.rate import Rate
@@ -92,7 +92,7 @@ class Puppet:
             journal=journal,
             keeper=_Keeper(),  # type: ignore[arg-type]
             provider=self,
-            composers=_Composers(),
+            composers=SimpleNamespace(known=lambda messages: {m.content_id: _compose for m in messages}),  # type: ignore[arg-type]
             rate=Rate(engine.database, "none", None),
             policy=RetryPolicy(attempts=3, base_seconds=0.0),
             window_size=2,
@@ -189,16 +189,6 @@ class Puppet:
             assert self._quiet.wait_for(lambda: self.ended or self._out, _PATIENCE_SECONDS), "The sender hangs."
         if self.error is not None:
             raise self.error
-
-
-class _Composers:
-    """Every content is at hand."""
-
-    def known(self, messages: Sequence[PlannedMessage]) -> Mapping[UUID, Compose]:
-        """The one that there is."""
-        return {message.content_id: _compose for message in messages}
-
-    load = known
 
 
 def _compose(message: PlannedMessage) -> OutgoingMessage:

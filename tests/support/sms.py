@@ -16,7 +16,8 @@ from tests.support.engine import Engine
 
 SENDER = "EXOSMS"
 REFUSED = "+12015550150"  # the sandbox refuses it
-UNCERTAIN = "+12015550153"  # and says nothing of this one
+UNCERTAIN = "+12015550153"  # says nothing of this one
+UNDELIVERED, EXPIRED = "+12015550157", "+12015550158"  # and reports that of these
 
 
 def number(index: int) -> str:

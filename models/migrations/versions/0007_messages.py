@@ -64,6 +64,7 @@ def upgrade() -> None:
     for name in ("delivered_at", "opened_at", "clicked_at", "bounced_at"):
         op.add_column("messages", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
     op.create_index("ix_messages_organization_id_id", "messages", ["organization_id", "channel", "id"])
+    op.create_index(op.f("ix_blobs_expires_at"), "blobs", ["expires_at"])
     op.add_column("runs", sa.Column("total_segments", sa.Integer(), server_default=sa.text("0"), nullable=False))
     op.add_column("contents", sa.Column("sender_id", sa.Text(), nullable=True))
     op.add_column(
@@ -104,6 +105,7 @@ def downgrade() -> None:
     op.drop_column("runs", "total_segments")
     for name in ("sender_id", "attachments"):
         op.drop_column("contents", name)
+    op.drop_index(op.f("ix_blobs_expires_at"), table_name="blobs")
     op.drop_index("ix_messages_organization_id_id", table_name="messages")
     for name in ("segments", "to_name", "metadata", "delivered_at", "opened_at", "clicked_at", "bounced_at"):
         op.drop_column("messages", name)

@@ -2,6 +2,7 @@
 
 from uuid import uuid4
 
+import lxml.html
 import pytest
 
 from api.admin.section import RULES
@@ -97,6 +98,21 @@ def test_over_https_both_cookies_are_for_https_only(app, engine, api_settings) -
     finally:
         for application in (proxied, public):
             application.extensions["exosend"].database.close()
+
+
+def test_over_https_a_form_must_come_from_a_page_of_ours(app) -> None:
+    client = app.test_client()
+    base = "https://send.example.com"
+    page = lxml.html.fromstring(client.get("/admin/login", base_url=base).text)
+    form = dict(page.forms[0].form_values()) | {"email": "nobody@example.com", "password": "x"}
+    for referrer, status in ((f"{base}/admin/login", 422), ("https://evil.example.com/", 400), (None, 400)):
+        headers = {"Referer": referrer} if referrer else {}
+        assert client.post("/admin/login", data=form, base_url=base, headers=headers).status_code == status
+
+
+def test_without_a_slash_one_gets_there_too(app) -> None:
+    answer = app.test_client().get("/admin", follow_redirects=True)
+    assert (answer.status_code, answer.request.path) == (200, "/admin/login")
 
 
 def test_a_path_that_is_not_there_needs_a_session_too(olga, app) -> None:

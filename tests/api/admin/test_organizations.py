@@ -1,14 +1,17 @@
 """Organizations and their credits, in the hands of a super admin."""
 
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import text
 
+from models.store.ledger import latest_entries
 from models.store.organizations import read_organization
 from tests.support.panel import notice, problems
 
 _NEW = "/admin/organizations/new"
+_COOKIES = ("exosend_admin", "exosend_admin_forms")
 
 
 def _created(rita, **values: str) -> str:
@@ -24,12 +27,9 @@ def _top_up(rita, path: str, **values: str):
 def _facts(engine, organization_id) -> tuple[Decimal, Decimal, int]:
     """Balance, Σ ledger, entries."""
     with engine.transaction(None) as session:
-        row = session.execute(
-            text("SELECT balance, (SELECT coalesce(sum(amount), 0) FROM ledger_entries WHERE organization_id = o.id),"
-                 " (SELECT count(*) FROM ledger_entries WHERE organization_id = o.id) FROM organizations o WHERE id = :id"),
-            {"id": organization_id},
-        ).one()  # fmt: skip
-    return row[0], row[1], row[2]
+        balance = read_organization(session, organization_id).balance
+        entries = latest_entries(session, organization_id, 1000)
+    return balance, sum((entry.amount for entry in entries), Decimal(0)), len(entries)
 
 
 def test_an_organization_is_created_and_listed(rita) -> None:
@@ -44,7 +44,7 @@ def test_an_organization_is_created_and_listed(rita) -> None:
     [
         ({"name": ""}, "The name field is required."),
         ({"currency": "eur"}, "The currency field must be three capital letters."),
-        ({"currency": "XXX"}, "There are no prices in XXX."),
+        ({"currency": "ZZZ"}, "There are no prices in ZZZ."),
         ({"rate_limit": "0"}, "The rate_limit field must be between 1 and 1000000."),
     ],
 )
@@ -94,6 +94,22 @@ def test_a_double_click_books_once_and_says_so(rita, acme, engine) -> None:
     first, second = (rita.send(f"{path}/top-ups", form) for _ in range(2))
     assert first.location == second.location
     assert notice(rita.page(second.location)) == "10 EUR were booked."
+    assert _facts(engine, acme.organization_id) == (Decimal(10), Decimal(10), 1)
+
+
+def test_clicks_that_come_together_book_once(rita, acme, engine, app) -> None:
+    path = f"/admin/organizations/{acme.organization_id}"
+    form = rita.form(path, f"{path}/top-ups") | {"amount": "10", "reference": "INV-1"}
+    cookies = "; ".join(f"{name}={rita.client.get_cookie(name, path='/admin').value}" for name in _COOKIES)
+
+    def click(_: int) -> str | None:
+        client = app.test_client(use_cookies=False)
+        return client.post(f"{path}/top-ups", data=form, headers={"Cookie": cookies}).location
+
+    with ThreadPoolExecutor(4) as pool:
+        places = set(pool.map(click, range(4)))
+    assert len(places) == 1
+    assert notice(rita.page(places.pop() or "")) == "10 EUR were booked."
     assert _facts(engine, acme.organization_id) == (Decimal(10), Decimal(10), 1)
 
 

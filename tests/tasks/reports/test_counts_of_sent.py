@@ -23,7 +23,7 @@ def _claimed(engine: Engine, run: Run) -> tuple[Journal, Lease, list[PlannedMess
         lease = chunks.claim_chunk(session, run.id, 1, who="test", lease_seconds=15)
         assert lease is not None
         planned = read_planned(session, lease)
-    return Journal(engine.database, run.id, engine.organization_id, 1, "test", lambda: False), lease, planned
+    return Journal(engine.database, run.id, engine.organization_id, 1, "email", "test", lambda: False), lease, planned
 
 
 def _accepted(messages: Sequence[PlannedMessage]) -> list[Result]:
