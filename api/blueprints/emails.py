@@ -128,7 +128,10 @@ def get_email_batch(arguments: Arguments, batch_id: UUID) -> dict[str, Any]:
 @blueprint.route("/emails/<id:email_id>/status")
 @blueprint.response(200, answer_of(EmailSchema))
 def get_email_status(email_id: UUID) -> dict[str, Any]:
-    """Read an email's status"""
+    """Read an email's status
+
+    With the first time of each thing that was reported of it.
+    """
     [shown] = shown_emails([read_email(*own(), email_id)])
     return found(shown)
 

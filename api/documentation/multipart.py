@@ -1,7 +1,7 @@
 """Forms with files, `multipart/form-data`, with bracketed names: `variables[first_name]`, `attachments[]`."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from api.documentation.samples import kind_of_field, sample_id
@@ -68,12 +68,15 @@ def _put(made: dict[str, Any], name: str, value: str) -> None:
         made.setdefault(words[0], {})[words[1]] = value
 
 
-def multipart_schema(shaper: Shaper, body: Shape, lines: Iterable[str]) -> dict[str, Any]:
+def multipart_schema(shaper: Shaper, body: Shape, lines: Sequence[str]) -> dict[str, Any]:
     """The schema of the form that says the same as a JSON body."""
     properties: dict[str, Any] = {}
     patterns: dict[str, Any] = {}
     found = shaper.resolve(body)
+    files = {name.removesuffix("[]") for name, value in form_fields(lines) if value.startswith(FILE)}
     for name, shape in found.get("properties", {}).items():
+        if name in files:
+            continue
         schema = shaper.resolve(shape)
         kinds = schema.get("type", "string")
         if "array" in kinds:
@@ -93,7 +96,7 @@ def multipart_schema(shaper: Shaper, body: Shape, lines: Iterable[str]) -> dict[
     schema = {"type": "object", "properties": properties}
     if patterns:
         schema["patternProperties"] = patterns
-    if required := [name for name in found.get("required", ()) if name in properties]:
+    if required := [name for name in properties if name in found.get("required", ())]:
         schema["required"] = required
     return schema
 

@@ -83,7 +83,8 @@ class Shaper:
         for name in names if self.is_request else properties:
             shape, value = properties[name], values.get(name, _MISSING)
             if self.is_request:
-                value = INSTEAD.get(name, value)
+                if name in INSTEAD and _is_of_kind(INSTEAD[name], self._first_kind(shape)):
+                    value = INSTEAD[name]
             elif value is _MISSING:
                 value = self._filled(name, shape, values)
             elif name in self.requested and isinstance(value, str | bool):
@@ -92,6 +93,9 @@ class Shaper:
                 value = VALUES[name]
             made[name] = self._value(shape, value, name, number if name == "id" else 0, depth + 1)
         return made
+
+    def _first_kind(self, schema: Shape) -> str | None:
+        return next((kind for kind in _as_list(self.resolve(schema).get("type", ())) if kind != "null"), None)
 
     def _filled(self, name: str, shape: Shape, values: Mapping[str, Any]) -> Any:
         """A field that the documented answer does not show: as in the request, or what follows from the rest."""
