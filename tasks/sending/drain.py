@@ -89,12 +89,12 @@ class Drainer:
     who: str
     stop: Callable[[], bool]
     tally: Tally = field(default_factory=Tally)
-    _cut_off: bool = False
+    is_cut_off: bool = False  # the provider was aborted
     _executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="journal"))
 
     async def drain(self) -> Tally:
         """Send chunks until there is none left for this sender."""
-        while not self.stop() and not self._cut_off:
+        while not self.stop() and not self.is_cut_off:
             claimed_at = time.monotonic()
             lease = await self._in_thread(lambda: self.journal.claim(self.who, self.lease_seconds))
             if lease is None:
@@ -243,7 +243,7 @@ class Drainer:
         while not self.keeper.is_lost():
             await asyncio.sleep(_WATCH_SECONDS)
         log.error("The lease was not renewed in time; the provider's connections are closed.")
-        self._cut_off = True  # an aborted provider sends nothing any more: whoever started this sender starts another
+        self.is_cut_off = True  # an aborted provider sends nothing any more: whoever started this sender starts another
         self.provider.abort()
 
     def _in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:

@@ -12,7 +12,7 @@ from models.settings import Settings
 from models.store.loose_ends import Orphan, runs_to_drain
 from tasks.runs.close import close_run
 from tasks.sending.drain import Tally
-from tasks.sending.sender import send_run
+from tasks.sending.sender import Sender
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,13 @@ def drain_runs(
 
     `drained` is filled while it goes on.
     """
+    with Sender(database, settings) as sender:
+        _drain(database, sender, kind, idle_seconds, stop, drained)
+
+
+def _drain(
+    database: Database, sender: Sender, kind: RunKind, idle_seconds: float, stop: Callable[[], bool], drained: Drained
+) -> None:
     worked_at = time.monotonic()
     while not stop():
         try:
@@ -53,7 +60,7 @@ def drain_runs(
         for run in waiting:
             if stop():
                 return
-            _send(database, settings, run, stop, drained)
+            _send(database, sender, run, stop, drained)
             worked_at = time.monotonic()
         if not waiting:
             if time.monotonic() - worked_at >= idle_seconds:
@@ -61,10 +68,10 @@ def drain_runs(
             time.sleep(_LOOK_SECONDS)
 
 
-def _send(database: Database, settings: Settings, run: Orphan, stop: Callable[[], bool], drained: Drained) -> None:
+def _send(database: Database, sender: Sender, run: Orphan, stop: Callable[[], bool], drained: Drained) -> None:
     tally = drained.runs.setdefault(run.run_id, Tally())
     try:
-        send_run(database, settings, run.run_id, run.epoch, stop=stop, tally=tally)
+        sender.send(run.run_id, run.epoch, stop=stop, tally=tally)
         close_run(database, run.run_id)
     except Exception:  # one run that cannot be sent must not hold up those of everybody else
         log.exception("Run %s cannot be sent from here.", run.run_id)

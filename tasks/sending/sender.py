@@ -1,4 +1,4 @@
-"""One sender of one run: everything that `drain` needs, opened and closed again."""
+"""What sends runs, one after another: everything that `drain` needs, opened once."""
 
 import asyncio
 import logging
@@ -15,6 +15,7 @@ from models.settings import Settings
 from models.store.contents import read_content
 from models.store.runs import find_run
 from models.tables import Run
+from tasks.providers.base import Provider
 from tasks.providers.registry import open_provider
 from tasks.sending.composing import ContentComposers
 from tasks.sending.drain import Drainer, Tally
@@ -24,6 +25,90 @@ from tasks.sending.rate import Rate, window_size
 from tasks.sending.results import RetryPolicy
 
 log = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 10.0
+
+
+class Sender:
+    """Sends runs on an event loop of its own, in the thread that made it. Use as a context manager.
+
+    Loop, lease keeper, the provider's connections and the contents last used are kept from run to run: for a run of
+    200 messages they take longer than the messages.
+    """
+
+    def __init__(self, database: Database, settings: Settings) -> None:
+        self._database = database
+        self._settings = settings
+        # The text of a campaign is a source with merge tags; of a request that sends at once it is what was written.
+        self._composers = {literal: ContentComposers(database, literal_sms=literal) for literal in (False, True)}
+        self._providers: dict[str, Provider] = {}
+        self._keeper = LeaseKeeper(database, settings.lease_seconds)
+        # uvloop: the same loop on asyncio's own reaches two thirds of the messages a second.
+        self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+
+    def __enter__(self) -> "Sender":
+        self._keeper.__enter__()
+        self._runner.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            for channel in list(self._providers):
+                self._runner.run(self._close_provider(channel))
+        finally:
+            self._runner.close()
+            self._keeper.__exit__()
+
+    def send(self, run_id: UUID, epoch: int, *, stop: Callable[[], bool], tally: Tally | None = None) -> Tally:
+        """Send chunks of the run at this epoch until none is free, or until `stop` says so; returns what was done.
+
+        Blocks. What was begun is recorded and given back before it returns. `tally`, if given, is counted up while it
+        goes on, for whoever shows progress. Raises SetupError for a provider that cannot be opened.
+        """
+        tally = tally if tally is not None else Tally()
+        with self._database.transaction(None) as session:
+            run = find_run(session, run_id)
+            assert run.content_id is not None
+            channel = read_content(session, run.organization_id, run.content_id).channel
+        self._runner.run(self._send(run, epoch, channel, stop, tally))
+        return tally
+
+    async def _send(self, run: Run, epoch: int, channel: str, stop: Callable[[], bool], tally: Tally) -> None:
+        if channel not in self._providers:
+            self._providers[channel] = open_provider(self._settings, channel)
+        drainer = self._drainer(run, epoch, channel, stop, tally)
+        is_well = False
+        try:
+            await drainer.drain()
+            is_well = not drainer.is_cut_off
+        finally:
+            drainer.close()
+            if not is_well:  # an aborted provider sends nothing any more
+                await self._close_provider(channel)
+
+    def _drainer(self, run: Run, epoch: int, channel: str, stop: Callable[[], bool], tally: Tally) -> Drainer:
+        provider, settings, database = self._providers[channel], self._settings, self._database
+        return Drainer(
+            journal=Journal(database, run.id, run.organization_id, epoch, channel, provider.name, self._keeper.is_lost),
+            keeper=self._keeper,
+            provider=provider,
+            composers=self._composers[run.kind != RunKind.CAMPAIGN.value],
+            rate=Rate(database, f"run:{run.id}", run.send_rate_per_minute),
+            policy=RetryPolicy(settings.retry_attempts, settings.retry_base_seconds),
+            window_size=window_size(
+                batch_size=run.batch_size,
+                messages_per_call=provider.capabilities.messages_per_call,
+                per_minute=run.send_rate_per_minute,
+            ),
+            lease_seconds=settings.lease_seconds,
+            who=f"{socket.gethostname()}:{os.getpid()}",
+            stop=stop,
+            tally=tally,
+        )
+
+    async def _close_provider(self, channel: str) -> None:
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            await self._providers.pop(channel).close()
 
 
 def send_run(
@@ -35,56 +120,6 @@ def send_run(
     stop: Callable[[], bool],
     tally: Tally | None = None,
 ) -> Tally:
-    """Send chunks of the run at this epoch until none is free, or until `stop` says so; returns what was done.
-
-    Blocks, on an event loop of its own. What was begun is recorded and given back before it returns. `tally`, if
-    given, is counted up while it goes on, for whoever shows progress.
-    """
-    tally = tally if tally is not None else Tally()
-    with database.transaction(None) as session:
-        run = find_run(session, run_id)
-        assert run.content_id is not None
-        channel = read_content(session, run.organization_id, run.content_id).channel
-    # The text of a campaign is a source with merge tags; of a request that sends at once it is what was written.
-    composers = ContentComposers(database, literal_sms=run.kind != RunKind.CAMPAIGN.value)
-    with LeaseKeeper(database, settings.lease_seconds) as keeper:
-        # uvloop: the same loop on asyncio's own reaches two thirds of the messages a second.
-        uvloop.run(_send(database, settings, run, epoch, channel, composers, keeper, stop, tally))
-    return tally
-
-
-async def _send(
-    database: Database,
-    settings: Settings,
-    run: Run,
-    epoch: int,
-    channel: str,
-    composers: ContentComposers,
-    keeper: LeaseKeeper,
-    stop: Callable[[], bool],
-    tally: Tally,
-) -> None:
-    provider = open_provider(settings, channel)
-    drainer = Drainer(
-        journal=Journal(database, run.id, run.organization_id, epoch, channel, provider.name, keeper.is_lost),
-        keeper=keeper,
-        provider=provider,
-        composers=composers,
-        rate=Rate(database, f"run:{run.id}", run.send_rate_per_minute),
-        policy=RetryPolicy(settings.retry_attempts, settings.retry_base_seconds),
-        window_size=window_size(
-            batch_size=run.batch_size,
-            messages_per_call=provider.capabilities.messages_per_call,
-            per_minute=run.send_rate_per_minute,
-        ),
-        lease_seconds=settings.lease_seconds,
-        who=f"{socket.gethostname()}:{os.getpid()}",
-        stop=stop,
-        tally=tally,
-    )
-    try:
-        await drainer.drain()
-    finally:
-        drainer.close()
-        async with asyncio.timeout(10):
-            await provider.close()
+    """Send one run as `Sender.send` does."""
+    with Sender(database, settings) as sender:
+        return sender.send(run_id, epoch, stop=stop, tally=tally)

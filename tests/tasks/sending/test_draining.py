@@ -8,8 +8,8 @@ from models.store import heartbeats
 from models.store.loose_ends import runs_to_drain, waits_for_drainer
 from models.store.organizations import create_organization, top_up
 from tasks.runs.alive import beating
-from tasks.sending import draining
 from tasks.sending.draining import Drained, drain_runs
+from tasks.sending.sender import Sender
 from tests.support.engine import Engine
 from tests.support.outbox import message_states, small_run
 
@@ -62,14 +62,14 @@ def test_organizations_take_turns(make_engine):
 def test_a_run_that_cannot_be_sent_holds_up_nobody(make_engine, monkeypatch):
     engine = make_engine(contacts=1)
     broken, good = (small_run(engine, RunKind.BULK, _numbers(101)).run_id for _ in range(2))
-    send = draining.send_run
+    send = Sender.send
 
-    def send_or_break(database, settings, run_id, epoch, **values):
+    def send_or_break(self, run_id, epoch, **values):
         if run_id == broken:
             raise RuntimeError("broken")
-        return send(database, settings, run_id, epoch, **values)
+        return send(self, run_id, epoch, **values)
 
-    monkeypatch.setattr(draining, "send_run", send_or_break)
+    monkeypatch.setattr(Sender, "send", send_or_break)
     assert _drain(engine, RunKind.BULK).broken == {broken}
     assert engine.find(good).state == "completed"
 
