@@ -16,7 +16,8 @@ from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.scope import Resources, resources
-from models.store.heartbeats import engine_gauges, last_seen
+from models.rules.lifecycle import Channel
+from models.store.heartbeats import engine_gauges, last_seen, outbox_gauges
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -37,13 +38,14 @@ class _Now(Collector):
             with self._found.database.transaction(None) as session:
                 seen = last_seen(session, "courier")
                 numbers = engine_gauges(session)
+                waiting = outbox_gauges(session)
         except SQLAlchemyError:
             up.add_metric([], 0)
             return [up]
         up.add_metric([], 1)
         if seen is not None:
             silence.add_metric([], seen.total_seconds())
-        return [up, silence, *_engine(numbers)]
+        return [up, silence, *_engine(numbers), *_outbox(waiting)]
 
 
 def _engine(numbers: list[tuple[str, str, int]]) -> list[Metric]:
@@ -59,6 +61,20 @@ def _engine(numbers: list[tuple[str, str, int]]) -> list[Metric]:
             case "deferred":
                 deferred.add_metric([], value)
     return [runs, chunks, deferred]
+
+
+def _outbox(waiting: list[tuple[str, int, float]]) -> list[Metric]:
+    """Both are 0 for a channel of which nothing waits: an alarm must not end with its series."""
+    messages = GaugeMetricFamily("exosend_outbox_messages", "Messages in the outbox.", labels=["channel"])
+    oldest = GaugeMetricFamily(
+        "exosend_outbox_oldest_seconds", "Since the oldest message in the outbox is due.", labels=["channel"]
+    )
+    found = {channel: (count, seconds) for channel, count, seconds in waiting}
+    for channel in Channel:
+        count, seconds = found.get(channel, (0, 0.0))
+        messages.add_metric([channel], count)
+        oldest.add_metric([channel], seconds)
+    return [messages, oldest]
 
 
 @blueprint.get("/metrics")

@@ -45,6 +45,12 @@ def engine_gauges(session: Session) -> list[tuple[str, str, int]]:
     return [(row.gauge, row.label, row.value) for row in session.execute(text("SELECT * FROM engine_gauges()"))]
 
 
+def outbox_gauges(session: Session) -> list[tuple[str, int, float]]:
+    """(channel, messages, seconds that the oldest has been due for) of the outbox, over all organizations."""
+    rows = session.execute(text("SELECT * FROM outbox_gauges()"))
+    return [(row.channel, row.messages, row.oldest_seconds) for row in rows]
+
+
 _BEAT = text("""
     INSERT INTO heartbeats (name, kind, seen_at, details) VALUES (:name, :kind, now(), cast(:details AS jsonb))
     ON CONFLICT (name) DO UPDATE SET seen_at = now(), details = excluded.details

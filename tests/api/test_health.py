@@ -1,8 +1,9 @@
 """Health and metrics."""
 
 import json
+import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -15,7 +16,7 @@ from models.pipelines import PARAMETERS
 from models.rules.ids import new_id
 from models.settings import Settings
 from models.store.heartbeats import beat
-from models.tables import Chunk, Deferral, Run
+from models.tables import Chunk, Deferral, Outbox, Run
 
 
 @pytest.fixture
@@ -124,3 +125,18 @@ def test_the_engine_is_measured_over_all_organizations(app, engine, acme, globex
     assert 'exosend_open_runs{kind="campaign",state="sending"} 2.0' in page
     assert 'exosend_open_chunks{state="ready"} 2.0' in page
     assert "exosend_deferred_messages 2.0" in page
+
+
+def test_the_outbox_is_measured_over_all_organizations(app, engine, acme, globex) -> None:
+    with engine.transaction(None) as session:
+        for organization, due in ((acme, timedelta(seconds=-90)), (globex, timedelta(hours=1))):
+            at = datetime.now(UTC) + due
+            session.add(
+                Outbox(message_id=new_id(), organization_id=organization.organization_id, channel="sms", due_at=at)
+            )
+    page = app.test_client().get("/metrics").text
+    assert 'exosend_outbox_messages{channel="sms"} 2.0' in page
+    assert 'exosend_outbox_messages{channel="email"} 0.0' in page
+    oldest = re.search(r'exosend_outbox_oldest_seconds{channel="sms"} ([0-9.]+)', page)
+    assert oldest is not None
+    assert float(oldest[1]) >= 90

@@ -36,6 +36,15 @@ BY_STATE = {
 # of counts as both, as it does in the API.
 BY_REPORT = {name: f"m.{name}_at IS NOT NULL" for name in BY_STATE}
 
+# What /metrics shows of the outbox, of all organizations together. Numbers only, so the API's role may have them.
+OUTBOX_GAUGES = """
+    CREATE FUNCTION outbox_gauges() RETURNS TABLE (channel text, messages bigint, oldest_seconds float8)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $$
+        SELECT o.channel, count(*), greatest(0, extract(epoch FROM now() - min(o.due_at)))::float8
+        FROM outbox o GROUP BY 1
+    $$
+"""
+
 
 def upgrade() -> None:
     for name in ("complained_at", "unsubscribed_at"):
@@ -63,9 +72,16 @@ def upgrade() -> None:
         op.execute(f"CREATE POLICY own_rows ON {table} USING ({OWN_ROWS}) WITH CHECK ({OWN_ROWS})")
     op.execute(f"GRANT SELECT ON {', '.join(READABLE)} TO exosend_api")
     _write_daily_stats(BY_REPORT)
+    op.execute(OUTBOX_GAUGES)
+    op.execute("GRANT CREATE ON SCHEMA public TO exosend_engine")
+    op.execute("ALTER FUNCTION outbox_gauges() OWNER TO exosend_engine")
+    op.execute("REVOKE CREATE ON SCHEMA public FROM exosend_engine")
+    op.execute("REVOKE ALL ON FUNCTION outbox_gauges() FROM PUBLIC")
+    op.execute("GRANT EXECUTE ON FUNCTION outbox_gauges() TO exosend_api")
 
 
 def downgrade() -> None:
+    op.execute("DROP FUNCTION outbox_gauges()")
     _write_daily_stats(BY_STATE)
     for table in reversed(TABLES):
         op.drop_table(table)
