@@ -61,7 +61,10 @@ class Orphan:
 
 
 def orphaned_runs(session: Session, *, idle_seconds: float, limit: int = 20) -> Sequence[Orphan]:
-    """Runs with a chunk whose lease ran out, or with free chunks and no sender at all for a while."""
+    """Runs with a chunk whose lease ran out, or with free chunks and no sender at all for a while.
+
+    Not those that rest, since no sender could send them; the same in the next two.
+    """
     rows = session.execute(_ORPHANED, {"idle": idle_seconds, "limit": limit})
     return [Orphan(row.id, row.epoch) for row in rows]
 
@@ -118,7 +121,7 @@ _TO_CLOSE = text("""
 
 _ORPHANED = text("""
     SELECT r.id, r.epoch FROM runs r
-    WHERE r.state = 'sending' AND (
+    WHERE r.state = 'sending' AND (r.rest_until IS NULL OR r.rest_until < now()) AND (
         EXISTS (SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'leased' AND c.lease_until < now())
         OR (EXISTS (SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'ready')
             AND r.alive_at < now() - make_interval(secs => :idle)
@@ -135,7 +138,7 @@ _DUE = text("""
 
 _TO_DRAIN = text("""
     SELECT r.id, r.epoch FROM runs r
-    WHERE r.state = 'sending' AND r.kind = :kind AND EXISTS (
+    WHERE r.state = 'sending' AND r.kind = :kind AND (r.rest_until IS NULL OR r.rest_until < now()) AND EXISTS (
         SELECT 1 FROM chunks c
         WHERE c.run_id = r.id AND (c.state = 'ready' OR (c.state = 'leased' AND c.lease_until < now())))
     ORDER BY row_number() OVER (PARTITION BY r.organization_id ORDER BY r.id), r.id LIMIT :limit
@@ -144,4 +147,5 @@ _TO_DRAIN = text("""
 _WAITS = text("""
     SELECT extract(epoch FROM now() - min(c.created_at))::float FROM runs r JOIN chunks c ON c.run_id = r.id
     WHERE r.state = 'sending' AND r.kind = :kind AND c.state = 'ready'
+      AND (r.rest_until IS NULL OR r.rest_until < now())
 """)

@@ -208,6 +208,23 @@ def release_hold(session: Session, run: Run) -> None:
         )
 
 
+def note_send_failure(session: Session, run_id: UUID) -> None:
+    """A sender broke: the next is started in 15 seconds, after twice as long each further time, 5 minutes at most."""
+    session.execute(_REST, {"run": run_id})
+
+
+def forget_send_failures(session: Session, run_id: UUID) -> None:
+    """A sender worked."""
+    session.execute(update(Run).where(Run.id == run_id).values(send_failures=0, rest_until=None))
+
+
+_REST = text("""
+    UPDATE runs SET send_failures = send_failures + 1,
+                    rest_until = now() + make_interval(secs => least(300, 15 * 2 ^ least(send_failures, 5)))
+    WHERE id = :run
+""")
+
+
 def say_alive(session: Session, run_id: UUID) -> None:
     """The run's flow lives."""
     session.execute(update(Run).where(Run.id == run_id).values(alive_at=func.now()))

@@ -60,6 +60,8 @@ class Run(Base):
     failure_reason: Mapped[str | None]
     results_blob_id: Mapped[UUID | None]
     created_at: Mapped[CreatedAt]
+    send_failures: Mapped[int] = mapped_column(server_default=sql_text("0"))  # in a row: nobody could begin to send it
+    rest_until: Mapped[datetime | None]  # no sender is started before
     alive_at: Mapped[CreatedAt]  # queued, or the last sign of its flow before there were chunks
     planned_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]

@@ -13,7 +13,7 @@ from models.rules.lifecycle import RunKind
 from models.session import Database
 from models.settings import Settings
 from models.store.contents import read_content
-from models.store.runs import find_run
+from models.store.runs import find_run, forget_send_failures, note_send_failure
 from models.tables import Run
 from tasks.providers.base import Provider
 from tasks.providers.registry import open_provider
@@ -63,14 +63,23 @@ class Sender:
         """Send chunks of the run at this epoch until none is free, or until `stop` says so; returns what was done.
 
         Blocks. What was begun is recorded and given back before it returns. `tally`, if given, is counted up while it
-        goes on, for whoever shows progress. Raises SetupError for a provider that cannot be opened.
+        goes on, for whoever shows progress. Raises SetupError for a provider that cannot be opened; the run rests for a
+        while after any error.
         """
         tally = tally if tally is not None else Tally()
         with self._database.transaction(None) as session:
             run = find_run(session, run_id)
             assert run.content_id is not None
             channel = read_content(session, run.organization_id, run.content_id).channel
-        self._runner.run(self._send(run, epoch, channel, stop, tally))
+        try:
+            self._runner.run(self._send(run, epoch, channel, stop, tally))
+        except Exception:  # else sender after sender is started for a run that nobody can send
+            with self._database.transaction(None) as session:
+                note_send_failure(session, run_id)
+            raise
+        if run.send_failures:
+            with self._database.transaction(None) as session:
+                forget_send_failures(session, run_id)
         return tally
 
     async def _send(self, run: Run, epoch: int, channel: str, stop: Callable[[], bool], tally: Tally) -> None:

@@ -66,6 +66,8 @@ def upgrade() -> None:
     op.create_index("ix_messages_organization_id_id", "messages", ["organization_id", "channel", "id"])
     op.create_index(op.f("ix_blobs_expires_at"), "blobs", ["expires_at"])
     op.add_column("runs", sa.Column("total_segments", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("runs", sa.Column("send_failures", sa.Integer(), server_default=sa.text("0"), nullable=False))
+    op.add_column("runs", sa.Column("rest_until", sa.DateTime(timezone=True), nullable=True))
     op.add_column("contents", sa.Column("sender_id", sa.Text(), nullable=True))
     op.add_column(
         "contents",
@@ -102,7 +104,8 @@ def downgrade() -> None:
     op.drop_index("ix_campaigns_sent", table_name="campaigns")
     for name in ("sender_id_id", "contact_ids", "manual_phones"):
         op.drop_column("campaigns", name)
-    op.drop_column("runs", "total_segments")
+    for name in ("total_segments", "send_failures", "rest_until"):
+        op.drop_column("runs", name)
     for name in ("sender_id", "attachments"):
         op.drop_column("contents", name)
     op.drop_index(op.f("ix_blobs_expires_at"), table_name="blobs")

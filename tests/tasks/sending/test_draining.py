@@ -2,14 +2,19 @@
 
 from decimal import Decimal
 
+import pytest
+from sqlalchemy import text
+
+from models.errors import SetupError
 from models.pipelines import SEND_BULK
 from models.rules.lifecycle import RunKind
 from models.store import heartbeats
-from models.store.loose_ends import runs_to_drain, waits_for_drainer
+from models.store.loose_ends import orphaned_runs, runs_to_drain, waits_for_drainer
 from models.store.organizations import create_organization, top_up
+from models.store.runs import note_send_failure
 from tasks.runs.alive import beating
 from tasks.sending.draining import Drained, drain_runs
-from tasks.sending.sender import Sender
+from tasks.sending.sender import Sender, send_run
 from tests.support.engine import Engine
 from tests.support.outbox import message_states, small_run
 
@@ -97,3 +102,32 @@ def test_a_drainer_is_seen_while_it_works_and_not_missed_afterwards(make_engine)
     with beating(engine.database, SEND_BULK):
         assert alive() == 1
     assert alive() == 0
+
+
+def test_a_run_that_nobody_can_send_rests_longer_each_time(make_engine):
+    engine = make_engine(contacts=1)
+    run_id = small_run(engine, RunKind.BATCH, [f"c{no}@example.com" for no in range(101)]).run_id
+    wrong = engine.settings.with_values(smtp_url="gopher://mail.example.com")
+    rests = []
+    for _ in range(3):
+        with pytest.raises(SetupError):
+            send_run(engine.database, wrong, run_id, 1, stop=lambda: False)
+        with engine.database.transaction(None) as session:
+            assert waits_for_drainer(session, RunKind.BATCH) is None
+            assert runs_to_drain(session, RunKind.BATCH, limit=9) == []
+            assert orphaned_runs(session, idle_seconds=-1) == []
+            rests.append(
+                session.execute(text("SELECT round(extract(epoch FROM rest_until - now())) FROM runs")).scalar_one()
+            )
+    assert rests == [15, 30, 60]
+
+
+def test_a_run_that_rested_is_sent_and_has_no_failures_any_more(make_engine):
+    engine = make_engine(contacts=1)
+    run_id = small_run(engine, RunKind.BATCH, [f"c{no}@example.com" for no in range(101)]).run_id
+    with engine.database.transaction(None) as session:
+        note_send_failure(session, run_id)
+        session.execute(text("UPDATE runs SET rest_until = now()"))
+    assert _drain(engine, RunKind.BATCH).runs.keys() == {run_id}
+    run = engine.find(run_id)
+    assert (run.state, run.send_failures, run.rest_until) == ("completed", 0, None)
