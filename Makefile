@@ -10,7 +10,7 @@ export HOME := $(if $(and $(HOME),$(wildcard $(HOME)/.)),$(HOME),$(abspath $(VEN
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help demo up test fuzz check bench fmt clean
+.PHONY: help demo up test load fuzz check bench fmt clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ up: $(READY) ## Start everything and keep it running until Ctrl-C
 
 test: $(READY) ## All tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+
+load: $(READY) ## 1,000 bulk requests of 10 and 100 of 200 within a minute, beside a campaign (LOAD_SHARE=0.2: a fifth)
+	LOAD_SHARE=$(or $(LOAD_SHARE),1) $(BIN)/python -m pytest tests/e2e/test_many_requests.py -s $(ARGS)
 
 fuzz: $(READY) ## Ask the API what nobody would (EXAMPLES=300 of each operation, SEED=1 to repeat a run)
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),300) FUZZ_SEED=$(or $(SEED),$(shell echo $$RANDOM)) \
