@@ -1,11 +1,11 @@
 """The courier: the long-lived process that moves on what no flow does. `python -m deployments.courier`.
 
-It sends single messages and small runs, in threads of their own (deployments/courier_outbox.py). It starts queued runs
-that the API could not start, starts the flows that send bulk SMS and batches where none does, fires scheduled
-campaigns, puts due second tries into chunks, sends the chunks of dead senders (in child processes), closes runs,
-applies what providers reported, completes SMS campaigns, writes the results that are missing, and removes answers that
-were kept for idempotency keys long enough. Any number of couriers may run: whatever one does is a conditional UPDATE,
-or idempotent.
+It sends single messages and small runs, and applies what providers reported, in threads of their own
+(deployments/courier_outbox.py, deployments/courier_reports.py). It starts queued runs that the API could not start,
+starts the flows that send bulk SMS and batches where none does, fires scheduled campaigns, puts due second tries into
+chunks, sends the chunks of dead senders (in child processes), closes runs, completes SMS campaigns, writes the results
+that are missing, and removes answers that were kept for idempotency keys long enough. Any number of couriers may run:
+whatever one does is a conditional UPDATE, or idempotent.
 """
 
 import logging
@@ -26,6 +26,7 @@ from deployments.courier_completion import Completion
 from deployments.courier_drainers import DrainerStarts
 from deployments.courier_outbox import OutboxThreads
 from deployments.courier_removal import Removal
+from deployments.courier_reports import ReportsThread
 from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
@@ -38,7 +39,6 @@ from models.store.chunks import requeue_due
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import record_flow
 from models.tables import Campaign, Run
-from tasks.reports.apply import apply_due
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import close_run
 from tasks.runs.results import store_results
@@ -58,7 +58,6 @@ _MIRROR_SECONDS = 3.0
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
 _LOST_SECONDS = 1.0
-_REPORTS_SECONDS = 0.5  # of a tick; what is left is applied at the next
 
 
 class Courier:
@@ -77,10 +76,12 @@ class Courier:
         self._completion = Completion(self._database)
         self._drainers = DrainerStarts(settings, self._database)
         self._outbox = OutboxThreads(settings, self._name)
+        self._reports = ReportsThread(self._database)
 
     def start(self) -> None:
-        """Begin to send the outbox; `tick` does the rest."""
+        """Begin to send the outbox and to apply reports; `tick` does the rest."""
         self._outbox.start()
+        self._reports.start()
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
@@ -94,7 +95,6 @@ class Courier:
             self._retry_deferred,
             self._adopt_orphans,
             self._close,
-            self._apply_reports,
             self._completion.complete_campaigns,
             self._write_results,
             self._make_partitions,
@@ -112,8 +112,10 @@ class Courier:
     def stop(self) -> None:
         """End the threads and children, which give back what they have, and say goodbye."""
         self._outbox.ask_to_stop()
+        self._reports.ask_to_stop()
         self._children.end()
         self._outbox.stop()
+        self._reports.stop()
         try:
             with self._database.transaction(None) as session:
                 heartbeats.stop_beating(session, self._name)
@@ -213,9 +215,6 @@ class Courier:
         closed = close_run(self._database, run_id)
         if closed is not None:
             log.info("Run %s is %s; refunded %s.", run_id, closed.state.value, closed.refunded)
-
-    def _apply_reports(self) -> None:
-        apply_due(self._database, seconds=_REPORTS_SECONDS)
 
     def _make_partitions(self) -> None:
         if time.monotonic() < self._partitions_at:

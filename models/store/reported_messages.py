@@ -1,10 +1,11 @@
 """Messages as reports find and leave them. For the engine, over all organizations, set-based.
 
-Locks are taken in one order everywhere: run, chunk, message. A message is `uncertain` for evidence too, which holds
-its run and its chunk first (tasks/sending/journal.py), so reports about such a one do the same.
+Locks are taken in one order everywhere: run, chunk, message. The runs of a whole batch are locked first, by their
+ids: their totals are written at its end, and a message is `uncertain` for evidence too, which holds its run and its
+chunk first (tasks/sending/journal.py).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -48,6 +49,7 @@ def lock_messages(session: Session, ids: Sequence[UUID]) -> tuple[dict[UUID, Rep
     """The messages that reports can change, locked, and the ids of those whose outcome is still to be written."""
     found = _read(session, _READ, ids)
     uncertain = [message for message in found.values() if message.facts.state is MessageState.UNCERTAIN]
+    _lock_runs(session, found.values())
     _lock_chunks(session, uncertain)
     locked = _read(session, _LOCK, list(found))
     safe = {message.id for message in uncertain}
@@ -97,12 +99,15 @@ _CONTAINS = """(
     OR m.position = ANY(k.positions))"""
 
 
+def _lock_runs(session: Session, messages: Iterable[ReportedMessage]) -> None:
+    if runs := sorted({message.run_id for message in messages if message.run_id is not None}):
+        driver(session).execute("SELECT 1 FROM runs WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [runs])
+
+
 def _lock_chunks(session: Session, messages: Sequence[ReportedMessage]) -> None:
-    runs = sorted({message.run_id for message in messages if message.run_id is not None})
-    if not runs:
-        return
-    driver(session).execute("SELECT 1 FROM runs WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [runs])
-    driver(session).execute(_LOCK_CHUNKS.format(contains=_CONTAINS), _places(messages))
+    places = _places(messages)
+    if places["runs"]:
+        driver(session).execute(_LOCK_CHUNKS.format(contains=_CONTAINS), places)
 
 
 def settle_uncertain(session: Session, messages: Sequence[ReportedMessage]) -> None:

@@ -63,10 +63,9 @@ WHERE r.id = d.run_id
 
 
 def count_by_run(session: Session, tallies: Mapping[UUID, Mapping[str, int]]) -> None:
-    """Add to the totals of runs, by the names of COUNTED."""
+    """Add to the totals of runs, which are locked, by the names of COUNTED."""
     if tallies:
         ids = sorted(tallies)
-        driver(session).execute("SELECT 1 FROM runs WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE", [ids])
         driver(session).execute(_RUNS, [ids, *_columns(COUNTED, [tallies[id_] for id_ in ids])])
 
 

@@ -49,6 +49,14 @@ def weightier(first: str | None, second: str) -> str:
     return second if first is None or _WEIGHT[second] > _WEIGHT[first] else first
 
 
+def suppress_alone(session: Session) -> None:
+    """Be the only one who writes what follows from reports until the transaction ends; others wait.
+
+    Rows of contacts, suppressions and soft bounces are met in any order, those of one recipient more than once.
+    """
+    driver(session).execute("SELECT pg_advisory_xact_lock(hashtextextended('reports.suppress', 0))")
+
+
 def suppress_reported(session: Session, reasons: Mapping[Recipient, str]) -> None:
     """Suppress for good those who bounced hard, complained or unsubscribed, and set the status of such contacts.
 

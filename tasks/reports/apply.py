@@ -1,4 +1,8 @@
-"""Apply what providers reported: each report once, in any order, many in one transaction."""
+"""Apply what providers reported: each report once, in any order, many in one transaction.
+
+Any number may apply at once. Each takes its locks in the same order, so that none waits for one who waits for it: runs,
+chunks, messages, keys and counts of engagement, each by id; then what follows from reports, one applier at a time.
+"""
 
 import logging
 import time
@@ -16,7 +20,7 @@ from models.store.events import NewEvent, add_events, read_opens_and_clicks
 from models.store.incoming_events import Incoming
 from models.store.reported_messages import ReportedMessage
 from models.store.rollups import count_by_day, count_by_run, count_clients, count_links
-from models.store.suppressing import add_soft_bounces, end_rows_of_bounces, suppress_reported
+from models.store.suppressing import add_soft_bounces, end_rows_of_bounces, suppress_alone, suppress_reported
 from tasks.reports.consequences import Consequences, consequences_of
 from tasks.reports.engagement import Engagement, engagement_of
 from tasks.reports.reading import read_report
@@ -96,6 +100,7 @@ def _count_engagement(session: Session, changes: Sequence[Change], new: Sequence
 
 
 def _follow(session: Session, consequences: Consequences) -> None:
+    suppress_alone(session)
     end_rows_of_bounces(session, consequences.delivered)
     add_soft_bounces(session, consequences.soft_bounces)
     suppress_reported(session, consequences.suppressed)

@@ -10,6 +10,7 @@ from deployments.courier import Courier
 from models.session import Database, Role
 from models.store.campaign_states import complete_reported
 from tests.support.engine import Engine
+from tests.support.outbox import count, wait_until
 from tests.support.sms import EXPIRED, REFUSED, UNCERTAIN, UNDELIVERED, add_people, add_sender, number, sms_campaign
 
 
@@ -85,7 +86,8 @@ def test_a_campaign_is_completed_when_every_message_has_its_report(engine, couri
 def test_what_the_sandbox_reports_completes_a_campaign(engine, courier) -> None:
     run = _sent(engine, [number(1), number(2), UNDELIVERED, EXPIRED, REFUSED], reported=True)
     _execute(engine, "UPDATE incoming_events SET due_at = now()")
-    courier._apply_reports()
+    courier.start()
+    wait_until(lambda: count(engine, "SELECT count(*) FROM incoming_events") == 0)
     _complete(engine)
     totals = engine.totals(run)
     assert (totals.sent, totals.delivered, totals.bounced, totals.failed) == (4, 2, 2, 1)

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from models.rules.reports import ReportKind
 from tasks.reports.apply import apply_batch, apply_due
 from tests.support.engine import Engine
+from tests.support.outbox import count, wait_until
 from tests.support.reports import Said, come_in, left_behind, report
 
 DELIVERED, OPENED = ReportKind.DELIVERED, ReportKind.OPENED
@@ -132,6 +133,20 @@ def test_an_sms_that_did_not_arrive_says_why(make_engine: Callable[..., Engine],
     assert left["messages"][0][1:3] == ("bounced", code)
     assert [row[:3] for row in left["suppressions"]] == [("sms", "+37061234567", "unsubscribed")]
     assert left["contacts"] == [("silent@example.com", "active")]  # mail may still be sent to them
+
+
+def test_an_applier_waits_for_the_run_before_it_has_any_message(make_engine: Callable[..., Engine]) -> None:
+    """Evidence holds the run and then wants the message: who has the message must not want the run."""
+    engine = _sent(make_engine, "silent")
+    come_in(engine.database, engine.organization_id, [Said("silent@example.com", DELIVERED)])
+    thread = threading.Thread(target=lambda: apply_due(engine.database))
+    with engine.database.transaction(None) as session:
+        session.execute(text("SELECT 1 FROM runs FOR UPDATE"))
+        thread.start()
+        wait_until(lambda: count(engine, "SELECT count(*) FROM pg_locks WHERE NOT granted") > 0)
+        assert len(session.execute(text("SELECT id FROM messages FOR UPDATE NOWAIT")).all()) == 1
+    thread.join()
+    assert _states(engine) == {"silent@example.com": "delivered"}
 
 
 def test_several_apply_at_once_and_each_report_counts_once(make_engine: Callable[..., Engine]) -> None:
