@@ -13,6 +13,7 @@ from benchmarks.api import measure_api
 from benchmarks.batches import measure_batches
 from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
+from benchmarks.handover import measure_handover
 from benchmarks.importing import flow_start_seconds, measure_import
 from benchmarks.machine import fresh_database, running_postgres
 from benchmarks.measure import Bench, Figure
@@ -20,7 +21,7 @@ from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
 from benchmarks.singles import measure_singles
 
-Kind = Literal["plan", "dispatch", "composing", "import", "singles", "batches", "api"]
+Kind = Literal["plan", "dispatch", "composing", "import", "singles", "handover", "batches", "api"]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
 _RESULTS = Path(__file__).parent / "results"
@@ -32,6 +33,7 @@ STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
     "batches": [measure_batches],
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],
+    "handover": [measure_handover],
     "import": [
         lambda bench: [measure_import(bench, phones=False, onto_list=False)],
         lambda bench: [measure_import(bench, phones=True, onto_list=False)],

@@ -38,11 +38,13 @@ class _Endpoint:
     name: str
     status: int
     aim: float
-    requests: Callable[["_Server", int], list[str]]
+    requests: Callable[["Server", int], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Server:
+class Server:
+    """A running API and the token of an organization in it."""
+
     address: tuple[str, int]
     token: str
 
@@ -53,11 +55,11 @@ class _Server:
         return measured
 
 
-def _balance(server: _Server, amount: int) -> list[str]:
+def _balance(server: Server, amount: int) -> list[str]:
     return [request_bytes("GET", "/api/v1/balance", server.token)] * amount
 
 
-def _sends(server: _Server, amount: int) -> list[str]:
+def _sends(server: Server, amount: int) -> list[str]:
     bodies = (
         {"recipient": f"+3706{number % 10_000_000:07d}", "message": f"Your code is {number}."}
         for number in range(amount)
@@ -65,7 +67,7 @@ def _sends(server: _Server, amount: int) -> list[str]:
     return [request_bytes("POST", "/api/v1/sms/send", server.token, body) for body in bodies]
 
 
-def _statuses(server: _Server, amount: int) -> list[str]:
+def _statuses(server: Server, amount: int) -> list[str]:
     """Of a bulk of 1,000, in turn."""
     numbers = [f"+3706{number:07d}" for number in range(1_000_000, 1_001_000)]
     answer = httpx2.post(
@@ -89,11 +91,11 @@ ENDPOINTS = (
 
 def measure_api(bench: Bench) -> list[Figure]:
     """Each endpoint: authentication, limit of requests (raised), schema and row-level security are on."""
-    with _serving(bench.settings) as server:
+    with serving(bench.settings) as server:
         return [_measure(bench, server, endpoint) for endpoint in ENDPOINTS]
 
 
-def _measure(bench: Bench, server: _Server, endpoint: _Endpoint) -> Figure:
+def _measure(bench: Bench, server: Server, endpoint: _Endpoint) -> Figure:
     amount = bench.amount(_REQUESTS)
     bare = [request_bytes("GET", bare_route.PATH, None)] * amount
     requests = endpoint.requests(server, amount)
@@ -129,7 +131,7 @@ def _measure(bench: Bench, server: _Server, endpoint: _Endpoint) -> Figure:
 
 
 @contextlib.contextmanager
-def _serving(settings: Settings) -> Iterator[_Server]:
+def serving(settings: Settings) -> Iterator[Server]:
     """The API as `exosend up` starts it, with the bare route, and an organization that may send SMS."""
     token = _organization(settings)
     settings = settings.with_values(port=_free_port(), prefect_api_url="http://127.0.0.1:9/api")
@@ -140,7 +142,7 @@ def _serving(settings: Settings) -> Iterator[_Server]:
     process = subprocess.Popen(command, env=service.environment, cwd=_ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait_for(settings.api_url, process)
-        yield _Server((settings.host, settings.port), token)
+        yield Server((settings.host, settings.port), token)
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)
