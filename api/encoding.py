@@ -11,7 +11,6 @@ from flask.json.provider import JSONProvider
 from models.rules.money import json_number
 from models.rules.schedule import format_time
 
-
 _BITS_MAX = 63  # of what orjson surely writes
 
 

@@ -1,4 +1,4 @@
-"""Values that are JSON, or parts of a form, and that no field expects: stored and given back as they are, or refused."""
+"""Values that no field expects: stored and given back as they are, or refused."""
 
 import pytest
 
@@ -33,7 +33,12 @@ def test_large_numbers_of_an_email_are_given_back_and_its_list_can_be_read(funde
 def test_an_email_may_be_made_from_a_template_with_a_large_default(funded) -> None:
     template = funded.created(
         "/email-templates",
-        {"name": "T", "subject_template": "S", "html_content": "{{ n }}", "variables": [{"key": "n", "default": 1e300}]},
+        {
+            "name": "T",
+            "subject_template": "S",
+            "html_content": "{{ n }}",
+            "variables": [{"key": "n", "default": 1e300}],
+        },
     )
     assert template["variables"][0]["default"] == 1e300
     answer = funded.post("/emails/send", {"to_email": "john@example.org", "template_id": template["id"]})
