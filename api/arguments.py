@@ -1,7 +1,7 @@
 """From a request to checked values: trimmed, "" as null, unknown fields ignored, errors with dotted names."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
 from typing import Any, TypeVar
 
@@ -36,10 +36,11 @@ class Arguments:
         """The values. Raises InvalidInput."""
         return check(self._checker, self._read())
 
-    def partly(self) -> tuple[Values, Errors]:
+    def partly(self, *lists: str) -> tuple[Values, Errors]:
         """The values that are right, and what is wrong with the others: for a view with checks of its own, so that
-        its answer names every wrong field at once. Raises InvalidInput for a body that cannot be read."""
-        return check_partly(self._checker, self._read())
+        its answer names every wrong field at once. Of `lists` what is right of their items is among the values, each
+        at its place. Raises InvalidInput for a body that cannot be read."""
+        return check_partly(self._checker, self._read(), lists)
 
 
 class LateArguments:
@@ -72,7 +73,7 @@ def check(checker: Schema, given: Mapping[str, Any]) -> Values:
     return values
 
 
-def check_partly(checker: Schema, given: Mapping[str, Any]) -> tuple[Values, Errors]:
+def check_partly(checker: Schema, given: Mapping[str, Any], lists: Sequence[str] = ()) -> tuple[Values, Errors]:
     """The values of the fields that are right, and what is wrong with the others.
 
     Raises InvalidInput for text that is none and for what is nested too deeply.
@@ -85,7 +86,8 @@ def check_partly(checker: Schema, given: Mapping[str, Any]) -> tuple[Values, Err
         values: Values = checker.load(cleaned)
     except ValidationError as error:
         right = dict(error.valid_data or {})
-        return {name: right[name] for name in right if name not in error.messages}, flatten(error.messages)
+        kept = {name: right[name] for name in right if name in lists or name not in error.messages}
+        return kept, flatten(error.messages)
     return values, {}
 
 
@@ -146,8 +148,11 @@ def _query(incoming: Request) -> Mapping[str, Any]:
 
 
 def _json_or_multipart(incoming: Request) -> Mapping[str, Any]:
-    """What documentation shows as multipart may come as JSON too. A file field that was left empty is none."""
-    if incoming.mimetype != "multipart/form-data":
+    """What documentation shows as multipart may come as JSON too, and as a form that has no files.
+
+    A file field that was left empty is none.
+    """
+    if incoming.mimetype not in ("multipart/form-data", "application/x-www-form-urlencoded"):
         return _json(incoming)
     files = [(name, file) for name, file in incoming.files.items(multi=True) if file.filename]
     return read_bracketed([*incoming.form.items(multi=True), *files])

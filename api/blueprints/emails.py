@@ -1,9 +1,10 @@
 """Emails: singles and batches, and what became of them."""
 
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from api.arguments import Arguments, Values
+from api.arguments import Arguments, Errors, Values
 from api.blueprint import Blueprint
 from api.email_values import shown_batch, shown_emails
 from api.schemas.emails import (
@@ -44,10 +45,10 @@ def send_email(arguments: Arguments) -> dict[str, Any]:
     It is charged now and sent at once. With html alone, a text is made from it. An address on the suppression list is
     refused.
     """
-    values = arguments()
-    files = _files("attachments", values)
-    check_total("attachments", files)
-    prepared = prepare_emails(*own(), [EmailRequest(values, files)])
+    values, wrong = arguments.partly()
+    files = _files("attachments", values, wrong)
+    _check_total(files, wrong)
+    prepared = prepare_emails(*own(), [EmailRequest(values, files)], wrong)
     [message] = prepared.messages
     if message.error_code == SUPPRESSED:
         raise InvalidInput({"to_email": ["The to_email is on the suppression list."]})
@@ -68,8 +69,8 @@ def send_email_batch(arguments: Arguments) -> dict[str, Any]:
     All are checked first, and all or none are accepted. An address on the suppression list costs nothing, and its
     email is stored as failed with the code `suppressed`. `attachments` go out with each of the emails, besides its own.
     """
-    values = arguments()
-    prepared = prepare_emails(*own(), _requests(values))
+    values, wrong = arguments.partly("emails")
+    prepared = prepare_emails(*own(), _requests(values, wrong), wrong)
     settings, database = resources().settings, resources().database
     accepted = accept_run(*own(), RunKind.BATCH, prepared.messages, settings)
     count_uses(*own(), prepared.uses)
@@ -87,23 +88,34 @@ def send_email_batch(arguments: Arguments) -> dict[str, Any]:
     return done(answer, "Batch emails queued for sending.")
 
 
-def _requests(values: Values) -> list[EmailRequest]:
+def _requests(values: Values, wrong: Errors) -> list[EmailRequest]:
     """The batch's emails with their files, which count once however many emails have them."""
-    common = _files("attachments", values)
+    common = _files("attachments", values, wrong)
     requests = []
     total = [*common]
-    for number, email in enumerate(values["emails"]):
+    for number, email in enumerate(values.get("emails", [])):
         place = f"emails.{number}"
-        files = _files(f"{place}.attachments", email, common) if email.get("attachments") else common
+        files = _files(f"{place}.attachments", email, wrong, common) if email.get("attachments") else common
         total += files[len(common) :]
         requests.append(EmailRequest(email, files, place))
-    check_total("attachments", total)
+    _check_total(total, wrong)
     return requests
 
 
-def _files(field: str, values: Values, common: list[AttachedFile] | None = None) -> list[AttachedFile]:
-    """The files of an email, after those that all emails of its batch have."""
-    return [*(common or []), *checked_attachments(field, values.get("attachments") or [], besides=len(common or []))]
+def _files(field: str, values: Values, wrong: Errors, common: Sequence[AttachedFile] = ()) -> list[AttachedFile]:
+    """The files of an email, after those that all emails of its batch have; what is wrong with them goes to `wrong`."""
+    try:
+        return [*common, *checked_attachments(field, values.get("attachments") or [], besides=len(common))]
+    except InvalidInput as error:
+        wrong.update(error.errors)
+        return []
+
+
+def _check_total(files: Sequence[AttachedFile], wrong: Errors) -> None:
+    try:
+        check_total("attachments", files)
+    except InvalidInput as error:
+        wrong.update(error.errors)
 
 
 @blueprint.route("/emails/batch/<id:batch_id>")

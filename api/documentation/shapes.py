@@ -1,5 +1,6 @@
 """Examples that fit their schemas: the documented values where they are right, sample values where there are none."""
 
+import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,7 @@ from api.documentation.samples import DERIVED, INSTEAD, SAMPLE_ADDRESS, VALUES, 
 Shape = Mapping[str, Any]
 _MISSING = object()
 _INSTANT = "2026-01-15T10:00:00+00:00"
+_FILE = base64.b64encode(b"email,first_name\njohn@example.com,John\n").decode()
 _DEPTH_MAX = 12  # of nested schemas: deeper than any answer
 _KINDS: Mapping[str, type | tuple[type, ...]] = {
     "object": Mapping,
@@ -127,7 +129,7 @@ class Shaper:
         return self._plain(schema, name)
 
     def _plain(self, schema: Shape, name: str) -> Any:
-        formats = {"email": SAMPLE_ADDRESS, "date-time": _INSTANT, "date": _INSTANT[:10]}
+        formats = {"email": SAMPLE_ADDRESS, "date-time": _INSTANT, "date": _INSTANT[:10], "byte": _FILE}
         if schema.get("format") in formats:
             return formats[schema["format"]]
         kinds = _as_list(schema.get("type", "null"))

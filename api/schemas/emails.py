@@ -41,7 +41,7 @@ class _Emails(fields.List[Any]):
             raise ValidationError(f"The :field field must not have more than {BATCH_MAX:,} items.")
         values, errors = check_emails(value, self._checker)
         if errors:
-            raise ValidationError(errors)
+            raise ValidationError(errors, valid_data=values)
         return values
 
 

@@ -134,12 +134,13 @@ def _are_scalars(given: Any, kind: type[Scalars]) -> bool:
 
 
 def check_emails(emails: list[Any], checker: NewEmail) -> tuple[list[dict[str, Any]], dict[int, Any]]:
-    """The values of all emails that are right, and marshmallow's messages by the place of the others."""
+    """What is right of each email, and marshmallow's messages by the place of those that are not right as a whole."""
     values: list[dict[str, Any]] = []
     errors: dict[int, Any] = {}
     for place, email in enumerate(emails):
         if not isinstance(email, dict):
             errors[place] = ["The :field field must be an object."]
+            values.append({})
             continue
         looked = quick_look(email)
         if looked is None:
@@ -147,6 +148,7 @@ def check_emails(emails: list[Any], checker: NewEmail) -> tuple[list[dict[str, A
                 looked = checker.load(email)
             except ValidationError as error:
                 errors[place] = error.messages
-                continue
+                right: dict[str, Any] = error.valid_data  # type: ignore[assignment]
+                looked = {name: value for name, value in right.items() if name not in error.messages}
         values.append(looked)
     return values, errors

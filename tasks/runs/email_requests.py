@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -73,15 +74,21 @@ class _Content:
     problems: Mapping[str, Sequence[str]] | None = None
 
 
-def prepare_emails(session: Session, organization_id: UUID, requests: Sequence[EmailRequest]) -> Prepared:
+def prepare_emails(
+    session: Session,
+    organization_id: UUID,
+    requests: Sequence[EmailRequest],
+    wrong: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Prepared:
     """Check the requests and store their contents and files; returns the messages, priced, in their order.
 
-    A suppressed recipient's costs nothing and never goes out. Raises InvalidInput naming all that is wrong.
+    A suppressed recipient's costs nothing and never goes out. Raises InvalidInput naming all that is wrong; `wrong` is
+    what is known to be, whose values the requests lack.
     """
     maker = _ContentMaker(session, organization_id, {request.values.get("template_id") for request in requests})
     contents: dict[tuple[Any, ...], _Content] = {}
     chosen: list[tuple[Any, ...]] = []
-    errors: dict[str, Sequence[str]] = {}
+    errors = dict(wrong)
     for request in requests:
         key = (*map(request.values.get, _CONTENT_FIELDS), *map(id, request.files))
         content = contents.get(key)
@@ -105,14 +112,18 @@ def prepare_emails(session: Session, organization_id: UUID, requests: Sequence[E
 
 def _check(request: EmailRequest, content: _Content, errors: dict[str, Sequence[str]]) -> None:
     """Add what is wrong with one request to `errors`."""
+    if request.place in errors:  # it is no email at all
+        return
     start = f"{request.place}." if request.place else ""
-    for field, messages in (content.problems or {}).items():
-        errors[f"{start}{field}"] = [message.replace(field, f"{start}{field}") for message in messages]
-    for key in missing_required(content.variables, request.values.get("variables") or {}):
+    if f"{start}template_id" not in errors:  # else nobody knows what is missing
+        for field, messages in (content.problems or {}).items():
+            errors.setdefault(f"{start}{field}", [message.replace(field, f"{start}{field}") for message in messages])
+    known = f"{start}variables" in errors
+    for key in () if known else missing_required(content.variables, request.values.get("variables") or {}):
         field = f"{start}variables.{key}"
         errors[field] = [f"The {field} field is required."]
-    recipient = request.values["to_email"]
-    if not recipient.isascii() or '"' in recipient:
+    recipient = request.values.get("to_email")
+    if recipient and (not recipient.isascii() or '"' in recipient):
         try:
             wire_address(recipient)
         except InvalidInput as error:

@@ -93,7 +93,8 @@ def test_what_is_wrong_anywhere_refuses_all_of_it(funded, engine) -> None:
     emails[1]["to_email"] = "nobody"
     emails[3] = {"to": "x@example.org", "text_content": "t"}
     assert _refused(funded, emails) == {
-        "emails.1.to_email": ["The emails.1.to_email field must be a valid email address."]
+        "emails.1.to_email": ["The emails.1.to_email field must be a valid email address."],
+        "emails.3.subject": ["The emails.3.subject field is required."],
     }
     emails[1]["to_email"] = "somebody@example.org"
     assert _refused(funded, emails) == {"emails.3.subject": ["The emails.3.subject field is required."]}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from api.blueprints import campaigns
+from api import campaign_actions
 from models.store.organizations import add_verified_domain, top_up
 
 KEY = {"Idempotency-Key": "3f0c6a1e"}
@@ -144,7 +144,7 @@ def started(monkeypatch) -> list[str]:
     def start_flow(*_args: Any, idempotency_key: str, **_options: Any) -> None:
         keys.append(idempotency_key)
 
-    monkeypatch.setattr(campaigns, "start_flow", start_flow)
+    monkeypatch.setattr(campaign_actions, "start_flow", start_flow)
     return keys
 
 
@@ -164,7 +164,7 @@ def test_after_a_crash_between_commit_and_reply_the_second_try_gets_the_answer(
     def crash(*_args: Any, **_options: Any) -> None:
         raise SystemExit
 
-    monkeypatch.setattr(campaigns, "start_flow", crash)
+    monkeypatch.setattr(campaign_actions, "start_flow", crash)
     with pytest.raises(SystemExit):
         acme.post(f"{draft}/send", headers=KEY)
     answer = acme.post(f"{draft}/send", headers=KEY)

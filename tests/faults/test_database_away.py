@@ -36,6 +36,6 @@ def _break_connections(breaker: Database) -> int:
         return session.execute(
             text(
                 "SELECT count(*) FILTER (WHERE pg_terminate_backend(pid)) FROM pg_stat_activity"
-                " WHERE usename = current_user AND pid <> pg_backend_pid()"
+                " WHERE usename = current_user AND datname = current_database() AND pid <> pg_backend_pid()"
             )
         ).scalar_one()

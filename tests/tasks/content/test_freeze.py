@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from models.errors import InvalidInput
+from tasks.content.attachments import StoredFile
 from tasks.content.freeze import FrozenEmail, freeze_email
 
 GIVEN: dict[str, Any] = {
@@ -27,9 +28,8 @@ def test_the_same_content_has_the_same_hash_and_any_other_field_another() -> Non
     frozen = freeze_email(**GIVEN)
     assert frozen.hash == freeze_email(**GIVEN).hash
     assert len(frozen.hash) == 32
-    changes: list[dict[str, Any]] = [
-        {field.name: {"x": 1} if field.name == "variables" else "x"} for field in fields(FrozenEmail)
-    ]
+    special = {"variables": {"x": 1}, "attachments": (StoredFile("id", "invoice.pdf", "application/pdf", 5),)}
+    changes: list[dict[str, Any]] = [{field.name: special.get(field.name, "x")} for field in fields(FrozenEmail)]
     others = [replace(frozen, **change) for change in changes]
     assert len({frozen.hash, *(other.hash for other in others)}) == len(fields(FrozenEmail)) + 1
 
