@@ -80,19 +80,20 @@ def check_hour(
     """Check the time zone, and put the instant in place of the text of `scheduled_at`."""
     if columns.get("timezone") is not None:
         findings.collect(time_zone, columns["timezone"])
-    if columns.get("scheduled_at") is not None and "timezone" not in findings.errors:
-        columns["scheduled_at"] = findings.collect(_instant, session, organization_id, columns, campaign)
+    if columns.get("scheduled_at") is not None:
+        # An hour that is none is named too, whatever the zone.
+        given = {**columns, "timezone": None} if "timezone" in findings.errors else columns
+        columns["scheduled_at"] = findings.collect(_instant, session, organization_id, given, campaign)
 
 
 def schedule_columns(session: Session, organization_id: UUID, values: Values, campaign: Campaign) -> Values:
     """The columns of a schedule. Raises InvalidInput for a time that is not in the future."""
-    if values.get("timezone") is None:
-        values.pop("timezone", None)
-    else:
-        time_zone(values["timezone"])
-    at = _instant(session, organization_id, values, campaign)
-    check_future(at)
-    return {**values, "scheduled_at": at}
+    columns = {name: value for name, value in values.items() if name != "timezone" or value is not None}
+    findings = Findings()
+    check_hour(findings, session, organization_id, columns, campaign)
+    findings.end()
+    check_future(columns["scheduled_at"])
+    return columns
 
 
 def check_future(at: datetime) -> None:

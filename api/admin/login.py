@@ -77,6 +77,14 @@ def _wait(seconds: int) -> ResponseReturnValue:
 def _target() -> str:
     """Where the browser wanted to go, if that is a page of the panel."""
     wanted = request.form.get("next", "")
-    parts = urlsplit(wanted)
-    is_ours = not parts.scheme and not parts.netloc and parts.path.startswith("/admin/") and "\\" not in wanted
-    return wanted if is_ours else url_for("admin.home.show_home")
+    return wanted if _is_ours(wanted) else url_for("admin.home.show_home")
+
+
+def _is_ours(wanted: str) -> bool:
+    if "\\" in wanted or not wanted.isprintable():  # a line's end would be one of the header
+        return False
+    try:
+        parts = urlsplit(wanted)
+    except ValueError:  # brackets that are no IPv6 address
+        return False
+    return not parts.scheme and not parts.netloc and parts.path.startswith("/admin/")

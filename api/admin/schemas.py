@@ -29,10 +29,11 @@ def form_values(schema: type[Input]) -> Values:
 def query_values(schema: type[Input]) -> Values:
     """The values of the address; one that is no good is left out."""
     checker = schema()
+    given = {name: value for name, value in request.args.to_dict().items() if name in checker.fields}
     try:
-        return check(checker, request.args.to_dict())
+        return check(checker, given)
     except InvalidInput as error:
-        good = {name: value for name, value in request.args.to_dict().items() if name not in error.errors}
+        good = {name: value for name, value in given.items() if name not in error.errors}
         return check(checker, good)
 
 
@@ -52,15 +53,18 @@ class Money(fields.Decimal):
 
 
 class Day(fields.Date):
-    """A day, as `2026-01-31`."""
+    """A day, as `2026-01-31`; one that another day follows."""
 
     default_error_messages = {"invalid": "The :field field must be a day such as 2026-01-31."}  # noqa: RUF012
 
     def _deserialize(self, value: Any, *_args: Any, **_kwargs: Any) -> date:
         try:
-            return date.fromisoformat(str(value))
+            day = date.fromisoformat(str(value))
         except ValueError:
             raise self.make_error("invalid") from None
+        if day == date.max:
+            raise self.make_error("invalid")
+        return day
 
 
 class PageQuery(Input):

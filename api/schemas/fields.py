@@ -144,7 +144,7 @@ class Scalars(fields.Dict):
         for key, item in value.items():
             if not 0 < len(key.strip()) <= self.KEY_MAX:
                 raise ValidationError(f"The keys of the :field field must have 1 to {self.KEY_MAX} characters.")
-            if isinstance(item, dict | list):
+            if not isinstance(item, str | int | float | None):  # also a file: a form's part may have any name
                 errors[key] = ["The :field field must be a text, a number, true or false."]
             elif isinstance(item, str) and len(item) > self.TEXT_MAX:
                 errors[key] = [f"The :field field must not be greater than {self.TEXT_MAX:,} characters."]

@@ -2,7 +2,9 @@
 
 Valid is what email-validator accepts without asking DNS, with its defaults: the domain has a dot and is
 none of the special-use names (`.test`, `.local`, `localhost` …), no quoted local part, no display name, at
-most 254 octets. Addresses are compared trimmed and lower-cased; dots and plus tags are part of the address.
+most 254 octets. Addresses are compared trimmed and lower-cased; dots and plus tags are part of the address. One that
+can be written in several ways (`bücher.de` and `xn--bcher-kva.de`, an é as one character or two) has one form here,
+that of email-validator: whoever opted out under one of them has opted out.
 """
 
 from email_validator import EmailNotValidError, validate_email
@@ -25,8 +27,17 @@ local part below 64 without a second look; no label has two hyphens in a row, so
 
 
 def normalise_address(address: str) -> str:
-    """The address as it is stored and compared: trimmed and lower-cased."""
-    return address.strip().lower()
+    """The address as it is stored and compared: trimmed, lower-cased, and in one form where there are several.
+
+    What is no address is only trimmed and lower-cased.
+    """
+    lowered = address.strip().lower()
+    if lowered.isascii() and "xn--" not in lowered:
+        return lowered
+    try:
+        return validate_email(lowered, check_deliverability=False).normalized.lower()
+    except (EmailNotValidError, UnicodeError):
+        return lowered
 
 
 def is_valid_address(address: str) -> bool:

@@ -1,6 +1,7 @@
 """Who is logged in to the admin panel, and who may try to. All through functions of the database (0008_admin.py).
 
-The API's role cannot read the sessions themselves: nobody who gets hold of it can pass for somebody else.
+The API's role cannot read the sessions themselves, so what is read by mistake is nobody's session. It may open one,
+since it logs people in: whoever has all of that role is not kept out.
 """
 
 import hashlib

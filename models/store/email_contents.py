@@ -1,10 +1,10 @@
 """Contents of emails that a request brings: any number of them in one statement."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-import orjson
 from sqlalchemy.orm import Session
 
 from models.rules.ids import new_id
@@ -34,5 +34,6 @@ def store_email_contents(
     hashes = sorted(contents)  # in order, so that two batches with the same contents do not wait for each other
     rows = [{**contents[hash_], "id": new_id(), "hash": hash_.hex()} for hash_ in hashes]
     connection = driver(session)
-    connection.execute(_STORE, {"organization": organization_id, "rows": orjson.dumps(rows).decode()})
+    # By the standard library: a template's 1e300 comes back from jsonb as a whole number, which orjson does not write.
+    connection.execute(_STORE, {"organization": organization_id, "rows": json.dumps(rows, default=str)})
     return {bytes(hash_): id_ for hash_, id_ in connection.execute(_FIND, [organization_id, hashes])}

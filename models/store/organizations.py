@@ -9,11 +9,14 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import NumericValueOutOfRange
 from sqlalchemy import func, insert, select, text, update
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput, NotFound
 from models.rules.ids import new_id
+from models.rules.money import MONEY_MAX
 from models.store.ledger import has_ledger_entries, post
 from models.store.pages import Page, PageRequest
 from models.tables import ApiToken, AuditEntry, EmailDomain, Organization, User
@@ -117,16 +120,24 @@ def change_organization(
 def top_up(
     session: Session, organization_id: UUID, amount: Decimal, *, reference: str, actor: str = "operator"
 ) -> bool:
-    """Add credits; audited. The same reference is booked once; returns False the second time."""
-    booked = post(
-        session,
-        organization_id,
-        kind="topup",
-        amount=amount,
-        key=f"topup:{reference}",
-        reason="Top-up",
-        reference=reference,
-    )
+    """Add credits; audited. The same reference is booked once; returns False the second time.
+
+    Raises InvalidInput when the balance would be more than can be kept; nothing can follow in the transaction then.
+    """
+    try:
+        booked = post(
+            session,
+            organization_id,
+            kind="topup",
+            amount=amount,
+            key=f"topup:{reference}",
+            reason="Top-up",
+            reference=reference,
+        )
+    except DataError as error:
+        if not isinstance(error.orig, NumericValueOutOfRange):
+            raise
+        raise InvalidInput({"amount": [f"The balance would be above {MONEY_MAX}."]}) from None
     if booked:
         details = {"amount": str(amount), "reference": reference}
         audit(session, organization_id, actor=actor, action="balance.topped_up", subject=reference, details=details)

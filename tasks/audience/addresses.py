@@ -2,12 +2,23 @@
 
 import polars as pl
 
-from models.rules.address import PLAIN_ADDRESS, is_valid_address
+from models.rules.address import PLAIN_ADDRESS, is_valid_address, normalise_address
+
+_SEVERAL_FORMS = r"[^\x00-\x7f]|xn--"
 
 
 def normalised(column: str) -> pl.Expr:
     """`models.rules.address.normalise_address` for a column; null stays null."""
-    return pl.col(column).str.strip_chars().str.to_lowercase()
+    lowered = pl.col(column).str.strip_chars().str.to_lowercase()
+    return lowered.map_batches(_in_one_form, return_dtype=pl.String, is_elementwise=True)
+
+
+def _in_one_form(lowered: pl.Series) -> pl.Series:
+    """Addresses in the form of `normalise_address`, which looks at those only that can be written in several ways."""
+    several = lowered.filter(lowered.str.contains(_SEVERAL_FORMS)).unique()
+    if several.is_empty():
+        return lowered
+    return lowered.replace(several, pl.Series([normalise_address(text) for text in several], dtype=pl.String))
 
 
 def valid_addresses(addresses: pl.Series) -> pl.Series:

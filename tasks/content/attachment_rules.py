@@ -25,9 +25,10 @@ _ANY_TYPE = "application/octet-stream"
 # What runs when it is opened, on Windows, macOS, Linux or Android; large mail services refuse the same.
 _PROGRAMS = frozenset(
     """
-    ade adp apk app appimage appx appxbundle bat bin cab chm cmd com command cpl crx deb dll dmg ex ex_ exe hta img inf
-    ins iso isp jar jnlp js jse ksh lib lnk mde msc msi msix msixbundle msp mst nsh pif pkg ps1 ps1xml ps2 psc1 psm1 reg
-    rpm run scf scr sct sh shb so sys url vb vbe vbs vhd vhdx vxd workflow ws wsc wsf wsh xll
+    ade adp apk app appimage application appref-ms appx appxbundle bat bin cab chm cmd com command cpl crx deb desktop
+    diagcab diagcfg diagpkg dll dmg ex ex_ exe gadget hta img inf ins iso isp jar jnlp js jse ksh lib library-ms lnk mde
+    mjs msc msi msix msixbundle msp mst nsh pif pkg ps1 ps1xml ps2 psc1 psm1 reg rpm run scf scr sct search-ms
+    settingcontent-ms sh shb so sys url vb vbe vbs vhd vhdx vxd workflow ws wsc wsf wsh xll
     """.split()  # noqa: SIM905
 )
 _PROGRAM_TYPES = frozenset(
@@ -98,6 +99,7 @@ def _media_type(written: str) -> str:
 def is_program(file: AttachedFile) -> bool:
     """Whether a checked file is executable by its extension, by its media type, or by how it begins."""
     _, dot, extension = file.file_name.rpartition(".")
+    extension = extension.partition(":")[0].rstrip(_ENDS)  # NTFS reads "a.exe::$DATA" as a.exe
     return (
         (bool(dot) and extension.lower() in _PROGRAMS)
         or file.media_type in _PROGRAM_TYPES

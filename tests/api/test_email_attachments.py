@@ -98,6 +98,8 @@ def test_file_names_are_cleaned(funded, engine, name, content, kept) -> None:
         ("setup.EXE", b"x"),
         ("invoice.pdf.js", b"x"),
         ("invoice.exe. ", b"x"),
+        ("invoice.exe::$DATA", b"x"),
+        ("invoice.pdf.library-ms", b"x"),
         ("run.sh", b"x"),
         ("invoice.pdf", b"MZ\x90\x00"),
         ("invoice.pdf", b"\x7fELF\x02"),

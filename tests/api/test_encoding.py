@@ -49,3 +49,9 @@ def test_ids_are_texts() -> None:
 def test_what_has_no_form_in_json_is_an_error() -> None:
     with pytest.raises(TypeError):
         JSON.dumps(object())
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_that_jsonb_made_whole_is_written_as_it_was_given(number) -> None:
+    stored = int(number) if number.is_integer() else number
+    assert json.loads(JSON.dumps({"a": [stored], "b": Decimal(1)})) == {"a": [number], "b": 1}

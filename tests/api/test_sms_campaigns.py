@@ -71,6 +71,7 @@ def test_a_new_campaign_is_a_draft_and_with_an_hour_scheduled(acme) -> None:
         ({"send_rate_per_minute": 60_001}, "send_rate_per_minute"),
         ({"batch_size": 0}, "batch_size"),
         ({"timezone": "Mars/Olympus"}, "timezone"),
+        ({"timezone": "Mars/Olympus", "scheduled_at": "2052-03-28"}, "timezone"),
         ({"scheduled_at": "tomorrow"}, "scheduled_at"),
     ],
 )

@@ -80,3 +80,21 @@ def test_another_organizations_suppression_is_not_seen(acme, globex) -> None:
     assert globex.get("/suppressions/check/a@example.com").get_json()["data"]["is_suppressed"] is False
     assert globex.delete("/suppressions/a@example.com").status_code == 404
     assert acme.get("/suppressions/check/a@example.com").get_json()["data"]["is_suppressed"] is True
+
+
+@pytest.mark.parametrize(
+    ("opted_out", "written"),
+    [
+        ("User@bücher.de", "user@xn--bcher-kva.de"),
+        ("user@XN--bcher-kva.de", "USER@Bücher.de"),
+        ("jose\u0301@example.org", "jos\u00e9@example.org"),
+        ("x@\uff45xample.org", "x@example.org"),
+    ],
+)
+def test_who_opted_out_gets_nothing_under_another_form_of_the_address(funded, opted_out, written) -> None:
+    assert funded.post("/suppressions", {"email": opted_out}).status_code == 201
+    email = {"to_email": written, "subject": "S", "text_content": "T"}
+    assert list(funded.post("/emails/send", email).get_json()["errors"]) == ["to_email"]
+    batch = funded.post("/emails/send-batch", {"emails": [email]})
+    assert batch.get_json()["data"]["total_cost"] == 0
+    assert funded.get(f"/suppressions/check/{quote(written)}").get_json()["data"]["is_suppressed"] is True

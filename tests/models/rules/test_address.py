@@ -88,3 +88,18 @@ def test_normalising_twice_changes_nothing_more(address: str) -> None:
 
 def test_dots_and_plus_tags_are_part_of_the_address() -> None:
     assert normalise_address(" Anna.K+News@Example.COM ") == "anna.k+news@example.com"
+
+
+@pytest.mark.parametrize(
+    ("address", "form"),
+    [
+        (" User@XN--BCHER-KVA.de ", "user@bücher.de"),
+        ("user@BÜCHER.de", "user@bücher.de"),
+        ("jose\u0301@example.org", "josé@example.org"),
+        ("x@\uff45xample.org", "x@example.org"),
+        ("No Address É", "no address é"),
+    ],
+)
+def test_an_address_that_can_be_written_in_several_ways_has_one_form(address: str, form: str) -> None:
+    assert normalise_address(address) == form
+    assert normalise_address(form) == form
