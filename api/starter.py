@@ -9,7 +9,7 @@ import random
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
+from functools import cache
 from threading import Lock
 from typing import Any
 from uuid import UUID
@@ -40,7 +40,7 @@ _ids: dict[tuple[str, str], str] = {}
 _ids_lock = Lock()
 
 
-@lru_cache(maxsize=4)
+@cache
 def prefect_client(url: str) -> httpx2.Client:
     """Kept connections to a Prefect server's API; no proxy stands between, whatever the environment says."""
     return httpx2.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False)

@@ -13,7 +13,6 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from api.app import create_app
-from api.starter import prefect_client
 from benchmarks.measure import Bench, Figure, in_turns
 from models.session import Database, Role, driver
 from models.store.organizations import add_verified_domain, create_organization, create_token, top_up
@@ -42,8 +41,6 @@ def measure_batches(bench: Bench) -> list[Figure]:
     finally:
         database.close()
         app.extensions["exosend"].database.close()
-        prefect_client(settings.prefect_url).close()
-        prefect_client.cache_clear()
 
 
 def _measure(bench: Bench, app: Flask, database: Database, name: str) -> Figure:

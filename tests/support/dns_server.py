@@ -19,12 +19,8 @@ class DnsServer:
     """Answers TXT questions. A name that it was told nothing of does not exist."""
 
     def __init__(self) -> None:
-        self._udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self._tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self._udp.bind(("127.0.0.1", 0))
+        self._udp, self._tcp = _sockets()
         self.port: int = self._udp.getsockname()[1]
-        self._tcp.bind(("127.0.0.1", self.port))
-        self._tcp.listen()
         self._records: dict[str, list[str]] = {}
         self._faults: dict[str, object] = {}
         self.asked: list[tuple[str, str]] = []
@@ -109,3 +105,20 @@ def _quoted(text: str) -> str:
 
 def _parts(text: str) -> Iterable[str]:
     return [text[start : start + 255] for start in range(0, len(text), 255)] or [""]
+
+
+def _sockets() -> tuple[socket.socket, socket.socket]:
+    """UDP and TCP on one port. A port that is free for one may be another program's for the other."""
+    for _ in range(20):
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        udp.bind(("127.0.0.1", 0))
+        try:
+            tcp.bind(udp.getsockname())
+        except OSError:
+            udp.close()
+            tcp.close()
+            continue
+        tcp.listen()
+        return udp, tcp
+    raise AssertionError("no port was free for UDP and TCP")

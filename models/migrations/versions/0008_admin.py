@@ -92,6 +92,8 @@ BEGIN
     INSERT INTO login_failures (key, failures, failed_at, retry_at) VALUES (wanted_key, 0, moment, moment)
     ON CONFLICT (key) DO NOTHING;
     SELECT * INTO found FROM login_failures WHERE key = wanted_key FOR UPDATE;
+    -- Others may have come between: by the clock of before, the try of one of them would be one of the future.
+    moment := clock_timestamp();
     IF found.failed_at < moment - interval '1 day' THEN
         found.failures := 0;
     ELSIF found.retry_at > moment THEN
