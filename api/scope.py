@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import Unauthenticated
-from api.throttle import admit_request, check_limit
+from api.throttle import KnownTokens, admit_request, check_limit
 from api.valkey_counter import ValkeyCounter
 from models.errors import NotFound
 from models.session import Database
@@ -37,6 +37,7 @@ class Resources:
     settings: Settings
     database: Database
     counter: ValkeyCounter | None
+    known_tokens: KnownTokens = field(default_factory=KnownTokens)
 
 
 class Own(NamedTuple):
@@ -107,7 +108,8 @@ def authenticated() -> Iterator[Scope]:
         _read_body()  # a slow client is waited for before a connection is taken, not with one in hand
     with ExitStack() as transaction:
         connection = transaction.enter_context(database.autocommit())
-        admission = admit_request(connection, resources().counter, token_id, secret_hash)
+        found = resources()
+        admission, has_begun = admit_request(connection, found.counter, found.known_tokens, token_id, secret_hash)
         if admission is None:
             raise Unauthenticated
         check_limit(admission)
@@ -117,8 +119,9 @@ def authenticated() -> Iterator[Scope]:
             transaction.close()
             _read_body()
             connection = transaction.enter_context(database.autocommit())
+            has_begun = False
         organization_id = admission.caller.organization_id
-        session = transaction.enter_context(database.transaction_on(connection, organization_id))
+        session = transaction.enter_context(database.transaction_on(connection, organization_id, has_begun=has_begun))
         g.scope = Scope(admission.caller, session, transaction)
         yield g.scope
         g.scope.commit()

@@ -12,18 +12,21 @@ from pathlib import Path
 import httpx2
 
 from benchmarks import bare_route
+from benchmarks.batches import add_template, with_template
 from benchmarks.http_load import Load, measure_load, request_bytes
 from benchmarks.measure import Aim, Bench, Figure, in_turns
 from deployments import services
 from deployments.environment import metrics_folder
 from models.session import Database, Role
 from models.settings import Settings
-from models.store.organizations import create_organization, create_token, top_up
+from models.store.organizations import add_verified_domain, create_organization, create_token, top_up
 from models.store.sender_ids import add_verified_sender_id
 
 _CONNECTIONS = 32
 _REQUESTS = 4000
 _WARM_UP = 400
+_BATCHES = 64
+_EMAILS = 1000  # of a batch
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _RATE_LIMIT = 2_000_000_000
@@ -33,12 +36,14 @@ _ROOT = Path(__file__).parents[1]
 
 @dataclass(frozen=True, slots=True)
 class _Endpoint:
-    """What is measured: its requests, and the status that each must get."""
+    """What is measured: its requests, how many of them, and the status that each must get. `emails`: in one request."""
 
     name: str
     status: int
-    aim: float
+    aim: float | None
     requests: Callable[["Server", int], list[str]]
+    amount: int = _REQUESTS
+    emails: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Server:
 
     address: tuple[str, int]
     token: str
+    template_id: str
 
     def load(self, requests: Sequence[str], status: int) -> Load:
         """Measure the requests. AssertionError when one of them is not answered with `status`."""
@@ -82,10 +88,17 @@ def _statuses(server: Server, amount: int) -> list[str]:
     return [request_bytes("GET", path, server.token) for path in paths]
 
 
+def _batches(server: Server, amount: int) -> list[str]:
+    email = with_template(server.template_id)
+    bodies = ({"emails": [email(number, f"{batch}-{number}") for number in range(_EMAILS)]} for batch in range(amount))
+    return [request_bytes("POST", "/api/v1/emails/send-batch", server.token, body) for body in bodies]
+
+
 ENDPOINTS = (
     _Endpoint("GET balance", 200, 0.6, _balance),
     _Endpoint("GET sms/{id}/status", 200, 0.6, _statuses),
     _Endpoint("POST sms/send", 202, 0.25, _sends),
+    _Endpoint(f"POST emails/send-batch, {_EMAILS:,}", 202, None, _batches, amount=_BATCHES, emails=_EMAILS),
 )
 
 
@@ -96,7 +109,7 @@ def measure_api(bench: Bench) -> list[Figure]:
 
 
 def _measure(bench: Bench, server: Server, endpoint: _Endpoint) -> Figure:
-    amount = bench.amount(_REQUESTS)
+    amount = bench.amount(endpoint.amount)
     bare = [request_bytes("GET", bare_route.PATH, None)] * amount
     requests = endpoint.requests(server, amount)
     server.load(endpoint.requests(server, min(_WARM_UP, amount)), endpoint.status)
@@ -120,8 +133,9 @@ def _measure(bench: Bench, server: Server, endpoint: _Endpoint) -> Figure:
         product_seconds=seconds,
         limit_seconds=limits,
         compare="speed",
-        aim=Aim("at least", now=endpoint.aim, goal=endpoint.aim),
+        aim=None if endpoint.aim is None else Aim("at least", now=endpoint.aim, goal=endpoint.aim),
         notes={
+            **({"emails a second": round(amount * endpoint.emails / min(seconds))} if endpoint.emails else {}),
             "p50_ms": round(best["product"].p50_ms, 1),
             "p99_ms": round(best["product"].p99_ms, 1),
             "bare p50_ms": round(best["limit"].p50_ms, 1),
@@ -133,7 +147,7 @@ def _measure(bench: Bench, server: Server, endpoint: _Endpoint) -> Figure:
 @contextlib.contextmanager
 def serving(settings: Settings) -> Iterator[Server]:
     """The API as `exosend up` starts it, with the bare route, and an organization that may send SMS."""
-    token = _organization(settings)
+    token, template_id = _organization(settings)
     settings = settings.with_values(port=_free_port(), prefect_api_url="http://127.0.0.1:9/api")
     service = services.api(settings)
     application = f"{bare_route.__name__}:{bare_route.create_bare_app.__name__}"
@@ -142,20 +156,23 @@ def serving(settings: Settings) -> Iterator[Server]:
     process = subprocess.Popen(command, env=service.environment, cwd=_ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait_for(settings.api_url, process)
-        yield Server((settings.host, settings.port), token)
+        yield Server((settings.host, settings.port), token, template_id)
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)
 
 
-def _organization(settings: Settings) -> str:
+def _organization(settings: Settings) -> tuple[str, str]:
+    """A token of its, and a template."""
     database = Database(settings, Role.ENGINE, pool_size=1)
     try:
         with database.transaction(None) as session:
             organization = create_organization(session, name="Benchmark", rate_limit=_RATE_LIMIT)
             top_up(session, organization.id, _CREDITS, reference="benchmark")
             add_verified_sender_id(session, organization.id, "EXOCLASS")
-            return create_token(session, organization.id, user_id=None, name="benchmark").text
+            add_verified_domain(session, organization.id, "mail.example.com")
+            token = create_token(session, organization.id, user_id=None, name="benchmark")
+            return token.text, add_template(session, organization.id)
     finally:
         database.close()
 

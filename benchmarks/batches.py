@@ -6,9 +6,11 @@ In one process, without the web server: what is measured is what the application
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from uuid import UUID
 
 import orjson
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from api.app import create_app
 from benchmarks.measure import Bench, Figure, in_turns
@@ -48,9 +50,8 @@ def _measure(bench: Bench, app: Flask, database: Database, name: str) -> Figure:
         top_up(session, organization.id, Decimal(1_000_000), reference="benchmark")
         add_verified_domain(session, organization.id, f"{organization.id}.example.com")
         token = create_token(session, organization.id, user_id=None, name="benchmark").text
-        values = {"name": "T", "subject_template": "Order {{ order }}", "html_content": _html("{{ order }}")}
-        template = create_template(session, organization.id, values)
-    emails = _with_template(str(template.id)) if name == "one template" else _with_html
+        template_id = add_template(session, organization.id)
+    emails = with_template(template_id) if name == "one template" else _with_html
     batches = iter([_body(emails, count, number) for number in range(bench.rounds * _BATCHES)])
 
     def product() -> float:
@@ -89,7 +90,15 @@ def _body(emails: Callable[[int, str], dict[str, object]], count: int, batch: in
     return orjson.dumps({"emails": [emails(number, f"{batch}-{number}") for number in range(count)]})
 
 
-def _with_template(template_id: str) -> Callable[[int, str], dict[str, object]]:
+def add_template(session: Session, organization_id: UUID) -> str:
+    """A template with a value, of the size of a receipt; its id."""
+    values = {"name": "T", "subject_template": "Order {{ order }}", "html_content": _html("{{ order }}")}
+    return str(create_template(session, organization_id, values).id)
+
+
+def with_template(template_id: str) -> Callable[[int, str], dict[str, object]]:
+    """What makes a batch's email of its number and of the order that it is about."""
+
     def email(number: int, order: str) -> dict[str, object]:
         variables = {"order": order, "first_name": "Marta"}
         return {"to_email": _recipient(number), "template_id": template_id, "variables": variables}

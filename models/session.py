@@ -149,11 +149,17 @@ class Database:
             yield connection
 
     @contextmanager
-    def transaction_on(self, connection: Connection, organization: UUID | None) -> Iterator[Session]:
-        """`transaction`, on a connection that is at hand: another one would cost a question whether it still lives."""
+    def transaction_on(
+        self, connection: Connection, organization: UUID | None, *, has_begun: bool = False
+    ) -> Iterator[Session]:
+        """`transaction`, on a connection that is at hand: another one would cost a question whether it still lives.
+
+        `has_begun`: with `begin_text`, on the driver's connection.
+        """
         connection.commit()  # SQLAlchemy's own book-keeping: in autocommit nothing is sent
         with Session(connection, expire_on_commit=False) as session, session.begin():
-            _begin(session, organization)
+            if not has_begun:
+                _begin(session, organization)
             yield session
 
     def connect(self) -> psycopg.Connection:
@@ -179,11 +185,17 @@ def driver(within: Session | Connection) -> psycopg.Connection:
     return connection
 
 
+def begin_text(organization: UUID | None) -> str:
+    """What begins a transaction that row-level security sees as `organization`.
+
+    One way to the server instead of two: as much time as reading a row by its key. The driver knows from the server
+    that a transaction is open, and ends it when SQLAlchemy says so.
+    """
+    return f"BEGIN; SET LOCAL app.organization = '{organization or ''}'"
+
+
 def _begin(session: Session, organization: UUID | None) -> None:
-    # One way to the server instead of two: as much time as reading a row by its key. The driver knows from the server
-    # that a transaction is open, and ends it when SQLAlchemy says so.
-    own = f"SET LOCAL app.organization = '{organization or ''}'"
-    driver(session).execute(f"BEGIN; {own}".encode(), prepare=False)
+    driver(session).execute(begin_text(organization).encode(), prepare=False)
 
 
 def begin_again(session: Session, organization: UUID) -> None:

@@ -2,14 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
+from psycopg.errors import InvalidSqlStatementName
 from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import func
 
 from models.errors import NotFound
-from models.session import driver
+from models.session import begin_text, driver
 from models.tables import ApiToken, Organization, User
 
 
@@ -44,7 +46,30 @@ def admit(connection: Connection, token_id: UUID, secret_hash: bytes) -> Admissi
     not wait until that is done. One statement, since every request pays for it; a count that a crash of Postgres
     takes away harms nobody, so its commit does not wait for the disk.
     """
-    row = driver(connection).execute(_ADMIT, [token_id, secret_hash]).fetchone()
+    return _admission(token_id, driver(connection).execute(_ADMIT, [token_id, secret_hash]).fetchone())
+
+
+def admit_and_begin(
+    connection: Connection, token_id: UUID, secret_hash: bytes, organization_id: UUID
+) -> Admission | None:
+    """`admit`, which commits, and the beginning of a transaction of that organization, in one way to the server.
+
+    `organization_id` is whose the token was when it was last seen. A caller that the transaction is not for, whom
+    None or another organization comes back for, rolls back.
+    """
+    connected = driver(connection)
+    ask = _ADMIT_AND_BEGIN.format(token=token_id, hash=secret_hash.hex(), begin=begin_text(organization_id))
+    try:
+        cursor = connected.execute(ask.encode(), prepare=False)
+    except InvalidSqlStatementName:  # a new connection, or one that has rolled back: the driver then forgets them all
+        connected.rollback()
+        connected.execute(_PREPARE, prepare=False)
+        cursor = connected.execute(ask.encode(), prepare=False)
+    cursor.nextset()  # the first one is BEGIN's
+    return _admission(token_id, cursor.fetchone())
+
+
+def _admission(token_id: UUID, row: tuple[Any, ...] | None) -> Admission | None:
     if row is None:
         return None
     organization_id, user_id, abilities, rate_limit, remaining, retry_after, _ = row
@@ -67,6 +92,10 @@ _ADMIT = """
            set_config('synchronous_commit', 'off', true)
     FROM admit_request(%s, %s)
 """
+
+# Several statements go out at once only as text. To plan this one each time would take longer than a way of its own.
+_PREPARE = f"PREPARE exosend_admit (uuid, bytea) AS {_ADMIT % ('$1', '$2')}"
+_ADMIT_AND_BEGIN = "BEGIN; EXECUTE exosend_admit('{token}', '\\x{hash}'); COMMIT; {begin}"
 
 
 @dataclass(frozen=True, slots=True)
