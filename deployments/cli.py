@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from models.errors import ExoSendError
 
-app = App(name="exosend", help="Sends email campaigns for many organizations.", version_flags=[])
+app = App(name="exosend", help="Sends email and SMS for many organizations.", version_flags=[])
 
 _COMMANDS = {
     "up": "Start everything on this machine and keep it running until Ctrl-C.",
@@ -40,6 +40,12 @@ sender.command("deployments.commands.sender:approve", name="approve", help="Appr
 sender.command("deployments.commands.sender:verify", name="verify", help="The provider has verified one (stage 2).")
 sender.command("deployments.commands.sender:reject", name="reject", help="Reject one, with a reason.")
 app.command(sender)
+
+suppressions = App(name="suppressions", help="Addresses that an organization must not write to.")
+suppressions.command(
+    "deployments.commands.suppressions:import_file", name="import", help="Suppress the addresses of a CSV file."
+)
+app.command(suppressions)
 
 prices = App(name="prices", help="What SMS and email cost.")
 prices.command("deployments.commands.prices:load", name="load", help="Load price lists from a CSV file.")

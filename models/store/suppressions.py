@@ -1,5 +1,6 @@
 """Addresses that an organization must not write to."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, delete, func, or_, select
@@ -8,6 +9,8 @@ from sqlalchemy.orm import Session
 
 from models.errors import NotFound
 from models.rules.ids import new_id
+from models.session import driver
+from models.store.organizations import audit
 from models.store.pages import Page, PageRequest
 from models.tables import Suppression
 
@@ -97,3 +100,26 @@ def unsuppress(session: Session, organization_id: UUID, email: str) -> None:
     ).scalar_one_or_none()
     if not removed:
         raise NotFound
+
+
+_IMPORT = """
+INSERT INTO suppressions AS s (organization_id, id, channel, recipient, reason)
+SELECT %(organization)s, id, 'email', recipient, 'list_import'
+FROM unnest(%(ids)s::uuid[], %(recipients)s::text[]) AS given (id, recipient)
+ON CONFLICT (organization_id, channel, recipient) DO UPDATE
+    SET reason = excluded.reason, details = NULL, expires_at = NULL, created_at = now()
+    WHERE s.expires_at IS NOT NULL
+"""
+
+
+def import_suppressions(session: Session, organization_id: UUID, emails: Sequence[str], *, source: str) -> int:
+    """Suppress distinct normalised addresses for good, audited with `source`, the file's name.
+
+    Returns how many were not on the list for good before; those that were stay as they are.
+    """
+    ids = [new_id() for _ in emails]
+    parameters = {"organization": organization_id, "ids": ids, "recipients": list(emails)}
+    added = driver(session).execute(_IMPORT, parameters).rowcount
+    details = {"addresses": len(emails), "added": added}
+    audit(session, organization_id, actor="operator", action="suppressions.imported", subject=source, details=details)
+    return added
