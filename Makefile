@@ -22,7 +22,7 @@ up: $(READY) ## Start everything and keep it running until Ctrl-C
 	@$(BIN)/exosend up $(ARGS)
 
 test: $(READY) ## All tests (ARGS="-k name" for some)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
 load: $(READY) ## 1,000 bulk requests of 10 and 100 of 200 within a minute, beside a campaign (LOAD_SHARE=0.2: a fifth)
 	LOAD_SHARE=$(or $(LOAD_SHARE),1) $(BIN)/python -m pytest tests/e2e/test_many_requests.py -s $(ARGS)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import psycopg
@@ -22,6 +23,7 @@ from psycopg import sql
 from models.migrations.run import ensure_roles, upgrade
 from models.session import conninfo, psycopg_url
 from models.settings import Settings
+from tests.support.scheduling import OneStack
 
 _FOLDER = "EXOSEND_TESTS_FOLDER"
 _TEMPLATE = "exosend_template"
@@ -44,6 +46,12 @@ def pytest_configure(config: pytest.Config) -> None:
     os.mkfifo(folder / "alive")
     # Read and write, so that opening does not wait for a reader; only this process ever holds the writing end.
     config.stash[_ALIVE] = os.open(folder / "alive", os.O_RDWR | os.O_CLOEXEC)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> OneStack:
+    """Tests that need a running stack share one."""
+    return OneStack(config, log)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

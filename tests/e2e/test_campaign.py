@@ -4,12 +4,9 @@ import io
 import signal
 
 import polars as pl
-import pytest
 
 from deployments.sink_log import read_log
 from tests.support.stack import Stack, exosend, wait_for
-
-pytestmark = pytest.mark.xdist_group("stack")  # a second stack would only take the first one's time
 
 
 def test_a_campaign_is_sent_and_prefect_tells_what_it_did(stack: Stack, tmp_path) -> None:

@@ -7,12 +7,8 @@ import sys
 from decimal import Decimal
 from pathlib import Path
 
-import pytest
-
 from deployments.demo_stack import DemoStack
 from deployments.processes import STACK_VARIABLE
-
-pytestmark = pytest.mark.xdist_group("stack")  # a second stack would only take the first one's time
 
 DATA = Path(__file__).parent.parent / "data"
 

@@ -2,12 +2,8 @@
 
 from uuid import uuid4
 
-import pytest
-
 from tests.support.dns_server import DnsServer
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("stack")  # a second stack would only take the first one's time
 
 
 def test_a_domain_whose_records_are_in_dns_is_verified_and_mail_comes_from_it(

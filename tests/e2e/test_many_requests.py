@@ -23,8 +23,6 @@ from models.settings import load_settings
 from tests.support.contract import Caller
 from tests.support.stack import Stack, wait_for
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 SHARE = float(os.environ.get("LOAD_SHARE", "0.2"))
 SIZES = [10] * round(1000 * SHARE) + [200] * round(100 * SHARE)
 ARRIVE_SECONDS = 60.0 * SHARE

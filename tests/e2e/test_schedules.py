@@ -2,12 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from deployments.sink_log import read_log
 from tests.support.stack import Stack, wait_for
-
-pytestmark = pytest.mark.xdist_group("stack")  # a second stack would only take the first one's time
 
 
 def _in_seconds(seconds: float) -> str:

@@ -19,8 +19,6 @@ from tests.support.engine import Engine
 from tests.support.outbox import singles, small_run
 from tests.support.stack import Stack, wait_for
 
-pytestmark = pytest.mark.xdist_group("stack")  # a second stack would only take the first one's time
-
 NUMBERS = [f"+3706{no:07d}" for no in range(200)]
 
 

@@ -6,8 +6,6 @@ import pytest
 
 from tests.support.contract import Caller, is_illegal, is_invalid, is_page, is_past_the_end, succeeds
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 SUPPRESSION = {"id", "email", "reason", "details", "created_at"}
 SENDER = {"id", "sender_id", "admin_status", "provider_status", "is_verified", "is_default", "rejection_reason"}
 SENDER |= {"message_count", "created_at", "approved_at", "verified_at"}

@@ -6,8 +6,6 @@ import pytest
 
 from tests.support.contract import Caller, succeeds
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 TOTALS = {"total_sent", "total_delivered", "total_opened", "total_clicked", "total_bounced", "total_complained"}
 OVERVIEW = {*TOTALS, "delivery_rate", "open_rate", "click_rate", "bounce_rate"}
 CAMPAIGN = {*TOTALS, "campaign_id", "campaign_name", "open_rate", "click_rate", "bounce_rate", "unsubscribe_rate"}

@@ -6,8 +6,6 @@ import pytest
 
 from tests.support.contract import Caller, is_illegal, is_invalid, is_page, is_past_the_end, succeeds
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 FIELDS = {"id", "name", "description", "status", "email_template_id", "subject", "html_content", "text_content"}
 FIELDS |= {"template_variables", "email_domain_id", "from_email", "from_name", "reply_to", "target_list_ids"}
 FIELDS |= {"segment_filters", "send_rate_per_minute", "batch_size", "timezone", "scheduled_at", "total_recipients"}

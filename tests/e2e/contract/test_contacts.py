@@ -7,8 +7,6 @@ import pytest
 
 from tests.support.contract import NOWHERE, Caller, is_invalid, is_page, is_past_the_end, succeeds
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 CONTACT = {"id", "email", "first_name", "last_name", "phone", "status", "custom_fields", "subscribed_at"}
 CONTACT |= {"created_at", "updated_at"}
 LIST = {"id", "name", "description", "is_default", "contacts_count", "created_at", "updated_at"}

@@ -6,8 +6,6 @@ from deployments.demo_stack import DemoStack
 from deployments.sink_log import read_log
 from tests.support.contract import Caller, is_invalid, is_page, is_past_the_end, succeeds
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 EMAIL = {"id", "batch_id", "status", "from_email", "from_name", "to_email", "to_name", "subject", "cost", "metadata"}
 EMAIL |= {"created_at", "sent_at", "delivered_at", "opened_at", "clicked_at", "bounced_at", "error_message"}
 EMAIL |= {"error_code"}

@@ -9,8 +9,6 @@ import pytest
 
 from tests.support.contract import ENDPOINTS, NOWHERE, Caller
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 _OPENAPI = json.loads((Path(__file__).parents[3] / "docs" / "openapi.json").read_text(encoding="utf-8"))
 # Method and path below /api/v1, as the API describes itself.
 ROUTES = [

@@ -4,8 +4,6 @@ import pytest
 
 from tests.support.contract import Caller, is_invalid, succeeds
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 SENT = {"message_id", "status", "cost", "segments", "balance_remaining"}
 BULK = {"total_messages", "total_cost", "balance_remaining", "message_ids", "invalid_recipients"}
 STATUS = {"id", "status", "recipient", "cost", "segments", "sent_at", "delivered_at", "error_message", "error_code"}

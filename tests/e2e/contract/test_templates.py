@@ -6,8 +6,6 @@ import pytest
 
 from tests.support.contract import Caller, is_invalid, succeeds
 
-pytestmark = pytest.mark.xdist_group("stack")
-
 FIELDS = {"id", "name", "slug", "category", "subject_template", "is_system", "is_active", "version", "times_used"}
 FIELDS |= {"created_at", "updated_at", "description", "html_content", "text_content", "mjml_content", "variables"}
 VARIABLE = {"key": "first_name", "label": "First name", "default": "friend", "required": False}
