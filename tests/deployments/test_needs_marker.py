@@ -23,10 +23,11 @@ def test_with_its_tool():
 
 
 def _run(folder: Path, *, skips: bool, ci: str) -> subprocess.CompletedProcess[str]:
-    shutil.copy(Path(__file__).parents[1] / "conftest.py", folder)
+    tests = Path(__file__).parents[1]
+    shutil.copy(tests / "conftest.py", folder)
     (folder / "test_tools.py").write_text(_TESTS.format(skips=skips))
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-o", "markers=needs", str(folder)]
-    environment = os.environ | {"CI": ci}
+    environment = os.environ | {"CI": ci, "PYTHONPATH": str(tests.parent)}
     return subprocess.run(
         command, capture_output=True, text=True, cwd=folder, env=environment, timeout=120, check=False
     )

@@ -86,6 +86,12 @@ class Caller:
             assert self.post(f"/contact-lists/{list_id}/contacts", {"contact_ids": ids}).status_code == 200
         return list_id
 
+    def draft(self) -> dict[str, Any]:
+        """A campaign with all that sending needs, to two contacts."""
+        list_id = self.contact_list(self.contact(), self.contact())
+        content = {"subject": "Hello", "html_content": '<p>Hi <a href="https://example.com/pricing">there</a></p>'}
+        return self.made("/campaigns", {"name": "January", "target_list_ids": [list_id], **content})
+
     def reaches(self, path: str, status: str, seconds: float = 60) -> dict[str, Any]:
         """What is at `path` as soon as its status is that."""
         return wait_for(f"{path} {status}", lambda: self._with_status(path, status), seconds)

@@ -43,14 +43,15 @@ def test_a_campaign_is_made_changed_shown_listed_and_deleted(acme: Caller) -> No
     is_past_the_end(acme, "/campaigns")
 
 
-def test_a_campaign_is_sent_to_its_audience(acme: Caller, campaign: dict[str, Any]) -> None:
-    before = acme.get("/balance").json()["data"]["balance"]
-    sending = succeeds(acme.post(f"/campaigns/{campaign['id']}/send"), 200, "Campaign sending started.")
+def test_a_campaign_is_sent_to_its_audience(alone: Caller) -> None:
+    campaign = alone.draft()
+    before = alone.get("/balance").json()["data"]["balance"]
+    sending = succeeds(alone.post(f"/campaigns/{campaign['id']}/send"), 200, "Campaign sending started.")
     assert (sending["status"], sending["total_recipients"]) == ("sending", 2)
-    done = acme.reaches(f"/campaigns/{campaign['id']}", "completed", 120)
+    done = alone.reaches(f"/campaigns/{campaign['id']}", "completed", 120)
     assert (done["total_sent"], done["total_failed"], done["total_uncertain"]) == (2, 0, 0)
     assert done["sent_at"] <= done["completed_at"]
-    assert acme.get("/balance").json()["data"]["balance"] == round(before - 0.02, 4)
+    assert alone.get("/balance").json()["data"]["balance"] == round(before - 0.02, 4)
 
 
 def test_a_campaign_is_scheduled_and_taken_back(acme: Caller, campaign: dict[str, Any]) -> None:

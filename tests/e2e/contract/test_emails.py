@@ -15,14 +15,14 @@ BATCH |= {"open_rate", "scheduled_at", "created_at"}
 ONE = {"to_email": "john@example.com", "subject": "Welcome!", "html_content": "<p>Thanks for signing up.</p>"}
 
 
-def test_one_email_is_queued_paid_for_and_sent(running: DemoStack, acme: Caller) -> None:
-    body = {**ONE, "to_email": "only.once@example.com", "from_email": f"hello@{acme.domain}", "to_name": "John Doe"}
-    before = acme.get("/balance").json()["data"]["balance"]
-    data = succeeds(acme.post("/emails/send", body), 202, "Email queued for sending.")
+def test_one_email_is_queued_paid_for_and_sent(running: DemoStack, alone: Caller) -> None:
+    body = {**ONE, "to_email": "only.once@example.com", "from_email": f"hello@{alone.domain}", "to_name": "John Doe"}
+    before = alone.get("/balance").json()["data"]["balance"]
+    data = succeeds(alone.post("/emails/send", body), 202, "Email queued for sending.")
     assert data.keys() == EMAIL
     assert (data["status"], data["to_email"], data["cost"]) == ("pending", "only.once@example.com", 0.01)
-    assert acme.get("/balance").json()["data"]["balance"] == round(before - 0.01, 4)
-    status = acme.reaches(f"/emails/{data['id']}/status", "sent")
+    assert alone.get("/balance").json()["data"]["balance"] == round(before - 0.01, 4)
+    status = alone.reaches(f"/emails/{data['id']}/status", "sent")
     assert status.keys() == EMAIL
     assert (status["subject"], status["delivered_at"], status["error_code"]) == ("Welcome!", None, None)
     assert read_log(running.accept_log)["only.once@example.com"] == 1
@@ -78,25 +78,25 @@ def test_who_opted_out_is_not_written_to(acme: Caller) -> None:
     assert list(answer.json()["errors"]) == ["to_email"]
 
 
-def test_a_batch_is_all_or_nothing(acme: Caller) -> None:
-    before = acme.get("/balance").json()["data"]["balance"]
+def test_a_batch_is_all_or_nothing(alone: Caller) -> None:
+    before = alone.get("/balance").json()["data"]["balance"]
     emails = [ONE, {**ONE, "to_email": "x"}, {**ONE, "subject": None}]
-    answer = acme.post("/emails/send-batch", {"emails": emails})
+    answer = alone.post("/emails/send-batch", {"emails": emails})
     assert answer.status_code == 422
     assert list(answer.json()["errors"]) == ["emails.1.to_email", "emails.2.subject"]
-    assert acme.get("/balance").json()["data"]["balance"] == before
+    assert alone.get("/balance").json()["data"]["balance"] == before
 
 
-def test_a_batch_is_paid_for_together_and_every_email_of_it_is_sent(acme: Caller) -> None:
-    before = acme.get("/balance").json()["data"]["balance"]
+def test_a_batch_is_paid_for_together_and_every_email_of_it_is_sent(alone: Caller) -> None:
+    before = alone.get("/balance").json()["data"]["balance"]
     emails = [{**ONE, "to_email": f"{name}@example.com"} for name in ("a", "b", "a")]
-    data = succeeds(acme.post("/emails/send-batch", {"emails": emails}), 202, "Batch emails queued for sending.")
+    data = succeeds(alone.post("/emails/send-batch", {"emails": emails}), 202, "Batch emails queued for sending.")
     assert data.keys() == {"total_emails", "total_cost", "balance_remaining", "email_ids", "batch_id"}
     assert (data["total_emails"], data["total_cost"], len(data["email_ids"])) == (3, 0.03, 3)
     assert data["balance_remaining"] == round(before - 0.03, 4)
     for id_ in data["email_ids"]:
-        acme.reaches(f"/emails/{id_}/status", "sent")
-    shown = succeeds(acme.get(f"/emails/batch/{data['batch_id']}", per_page=2), 200)
+        alone.reaches(f"/emails/{id_}/status", "sent")
+    shown = succeeds(alone.get(f"/emails/batch/{data['batch_id']}", per_page=2), 200)
     assert shown.keys() == {"batch", "emails"}
     assert shown["batch"].keys() == BATCH
     assert (shown["batch"]["source"], shown["batch"]["total_recipients"]) == ("api", 3)

@@ -10,13 +10,13 @@ STATUS = {"id", "status", "recipient", "cost", "segments", "sent_at", "delivered
 ONE = {"recipient": "+37061234567", "message": "Hello from ExoSend! Your verification code is 123456."}
 
 
-def test_one_message_is_queued_paid_for_and_delivered(acme: Caller) -> None:
-    before = acme.get("/balance").json()["data"]["balance"]
-    data = succeeds(acme.post("/sms/send", {**ONE, "sender_id": "EXOCLASS"}), 202, "SMS queued for sending")
+def test_one_message_is_queued_paid_for_and_delivered(alone: Caller) -> None:
+    before = alone.get("/balance").json()["data"]["balance"]
+    data = succeeds(alone.post("/sms/send", {**ONE, "sender_id": "EXOCLASS"}), 202, "SMS queued for sending")
     assert data.keys() == SENT
     assert (data["status"], data["cost"], data["segments"]) == ("pending", 0.035, 1)
     assert data["balance_remaining"] == round(before - 0.035, 4)
-    status = acme.reaches(f"/sms/{data['message_id']}/status", "delivered")
+    status = alone.reaches(f"/sms/{data['message_id']}/status", "delivered")
     assert status.keys() == STATUS
     assert (status["recipient"], status["cost"], status["error_code"]) == ("+37061234567", 0.035, None)
     assert status["sent_at"] <= status["delivered_at"]
@@ -64,15 +64,15 @@ def test_without_the_credits_nothing_is_sent(poor: Caller) -> None:
     assert poor.get("/balance").json()["data"]["balance"] == 0.02
 
 
-def test_many_messages_leave_out_what_is_no_number(acme: Caller) -> None:
+def test_many_messages_leave_out_what_is_no_number(alone: Caller) -> None:
     recipients = ["+37061234567", "12", "+370 612 34568", "+37061234567", "+37061234569"]
     body = {"recipients": recipients, "message": "Bulk notification: System maintenance scheduled for tonight."}
-    before = acme.get("/balance").json()["data"]["balance"]
-    data = succeeds(acme.post("/sms/send-bulk", body), 202, "Bulk SMS queued for sending")
+    before = alone.get("/balance").json()["data"]["balance"]
+    data = succeeds(alone.post("/sms/send-bulk", body), 202, "Bulk SMS queued for sending")
     assert data.keys() >= BULK
     assert (data["total_messages"], data["total_cost"], data["invalid_recipients"]) == (3, 0.105, ["12"])
     assert data["balance_remaining"] == round(before - 0.105, 4)
-    numbers = [acme.reaches(f"/sms/{id_}/status", "delivered")["recipient"] for id_ in data["message_ids"]]
+    numbers = [alone.reaches(f"/sms/{id_}/status", "delivered")["recipient"] for id_ in data["message_ids"]]
     assert numbers == ["+37061234567", "+37061234568", "+37061234569"]
 
 

@@ -31,24 +31,24 @@ def test_an_sms_campaign_is_made_changed_shown_listed_and_deleted(acme: Caller) 
     is_past_the_end(acme, "/sms/campaigns")
 
 
-def test_an_sms_campaign_goes_once_to_each_number(acme: Caller) -> None:
-    known = acme.contact(phone="+37061234567", first_name="Ann")
-    other = acme.contact(phone="+37061234568", first_name="Ben")
+def test_an_sms_campaign_goes_once_to_each_number(alone: Caller) -> None:
+    known = alone.contact(phone="+37061234567", first_name="Ann")
+    other = alone.contact(phone="+37061234568", first_name="Ben")
     body = {
         "name": "January",
         "message_content": "Hello {{ first_name }}",
-        "target_list_ids": [acme.contact_list(known)],
+        "target_list_ids": [alone.contact_list(known)],
         "contact_ids": [known["id"], other["id"]],
         "manual_phones": ["+37061234567", "+37061234569"],
     }
-    path = f"/sms/campaigns/{acme.made('/sms/campaigns', body)['id']}"
-    before = acme.get("/balance").json()["data"]["balance"]
-    sending = succeeds(acme.post(f"{path}/send"), 200, SENDING)
+    path = f"/sms/campaigns/{alone.made('/sms/campaigns', body)['id']}"
+    before = alone.get("/balance").json()["data"]["balance"]
+    sending = succeeds(alone.post(f"{path}/send"), 200, SENDING)
     assert (sending["status"], sending["total_recipients"]) == ("sending", 3)
-    done = acme.reaches(path, "completed", 120)
+    done = alone.reaches(path, "completed", 120)
     assert (done["total_sent"], done["total_delivered"], done["total_failed"]) == (3, 3, 0)
     assert (done["total_segments"], done["total_cost"]) == (3, 0.105)
-    assert acme.get("/balance").json()["data"]["balance"] == round(before - 0.105, 4)
+    assert alone.get("/balance").json()["data"]["balance"] == round(before - 0.105, 4)
 
 
 def test_one_that_is_made_with_an_hour_is_scheduled(acme: Caller) -> None:
