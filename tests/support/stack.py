@@ -19,6 +19,7 @@ from deployments.processes import marked
 from deployments.state import StackState
 
 _T = TypeVar("_T")
+_BUSY_SECONDS = 20.0
 
 
 def wait_for(what: str, look: Callable[[], _T | None], seconds: float = 120.0) -> _T:
@@ -92,7 +93,13 @@ class Stack:
 
     def prefect(self, method: str, path: str, **arguments: Any) -> Any:
         """A request to Prefect's API."""
-        answer = httpx2.request(method, f"{self.demo.prefect_url}/api{path}", timeout=20, trust_env=False, **arguments)
+        url = f"{self.demo.prefect_url}/api{path}"
+        until = time.monotonic() + _BUSY_SECONDS
+        answer = httpx2.request(method, url, timeout=20, trust_env=False, **arguments)
+        # Its SQLite was busy, and nothing was done. Prefect's own client, and so its UI's users, try again as well.
+        while answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE and time.monotonic() < until:
+            time.sleep(0.5)
+            answer = httpx2.request(method, url, timeout=20, trust_env=False, **arguments)
         answer.raise_for_status()
         return answer.json()
 
