@@ -32,10 +32,10 @@ class Screen:
         rows = [
             ("API", settings.api_url, "api"),
             ("admin panel", f"{settings.api_url}/admin", ""),
-            ("API description", f"{settings.api_url}/openapi.json", ""),
+            ("API reference", f"{settings.api_url}/docs/reference", ""),
             ("Prefect UI", settings.prefect_url.removesuffix("/api"), "prefect"),
             ("worker", f"work pool {WORK_POOL}, {settings.worker_limit} flow runs at once", "worker"),
-            ("courier", "schedules, second tries, chunks of dead senders", "courier"),
+            ("courier", "single messages, schedules, reports, what dead senders left", "courier"),
             ("Postgres", "embedded" if "postgres" in pids else "EXOSEND_DATABASE_URL", "postgres"),
             ("email goes to", "the mail server of EXOSEND_SMTP_URL" if settings.smtp_url else "the sandbox", ""),
             ("logs", str(settings.data_dir / "logs"), ""),
