@@ -6,7 +6,6 @@ test keeps the two equal. Nothing reads the environment at import time.
 
 from pathlib import Path
 from typing import Self
-from urllib.parse import quote
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -146,8 +145,3 @@ class Settings(BaseSettings):
 def load_settings(**values: object) -> Settings:
     """Read the environment. `values` win over it (the command line's options)."""
     return Settings(**{key: value for key, value in values.items() if value is not None})  # type: ignore[arg-type]
-
-
-def database_password_part(password: str) -> str:
-    """A password as it may stand in a URL."""
-    return quote(password, safe="")

@@ -107,9 +107,7 @@ class OrganizationForm(Input):
     """An organization."""
 
     name = Text(255, required=True)
-    currency = Text(
-        3, validate.Regexp(r"[A-Z]{3}\Z", error="The :field field must be three capital letters."), required=True
-    )
+    currency = Text(3, _CURRENCY, required=True)
     rate_limit = Whole(1, RATE_LIMIT_MAX, required=True)
 
 

@@ -3,7 +3,6 @@
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
 MONEY_PLACES = 4
-MONEY_DIGITS = 14
 MONEY_MAX = Decimal("9999999999.9999")
 ZERO = Decimal("0.0000")
 _QUANTUM = Decimal(1).scaleb(-MONEY_PLACES)

@@ -14,7 +14,6 @@ from phonenumbers import (
     format_number,
     is_valid_number,
     parse,
-    region_code_for_number,
 )
 
 CALLING_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
@@ -36,15 +35,6 @@ def parse_phone(text: str, default_region: str | None = None) -> str | None:
     if number.extension or not is_valid_number(number):
         return None
     return str(format_number(number, PhoneNumberFormat.E164))
-
-
-def phone_country(number: str) -> str | None:
-    """The country (ISO 3166, two letters) of an E.164 number; None where it has none, as +800 has."""
-    try:
-        region = region_code_for_number(parse(number, None))
-    except NumberParseException:
-        return None
-    return None if region in (None, _WORLDWIDE) else str(region)
 
 
 @dataclass(frozen=True, slots=True)

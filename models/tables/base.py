@@ -3,11 +3,10 @@
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from sqlalchemy import DateTime, MetaData, Numeric, Text, func
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql import UUID as PostgresUUID
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
@@ -22,10 +21,8 @@ NAMING = {
 }
 
 Money = Annotated[Decimal, mapped_column(Numeric(14, 4))]
-Timestamp = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 CreatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
 Id = Annotated[UUID, mapped_column(PostgresUUID(as_uuid=True), default=new_id)]
-Json = Annotated[dict[str, Any], mapped_column(JSONB)]
 
 
 class Base(DeclarativeBase):

@@ -17,8 +17,3 @@ def open_provider(settings: Settings, channel: str) -> Provider:
     if channel == "sms":
         return SandboxProvider()
     raise SetupError(f"There is no provider for the channel {channel!r}: channels are email and sms.")
-
-
-def is_real(provider: Provider) -> bool:
-    """True if messages given to this provider reach people."""
-    return not isinstance(provider, SandboxProvider)

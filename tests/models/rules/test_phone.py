@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.rules.phone import parse_phone, phone_country
+from models.rules.phone import parse_phone
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,3 @@ def test_a_number_with_an_extension_cannot_get_a_message() -> None:
 def test_a_number_without_plus_needs_a_country() -> None:
     assert parse_phone("0 612 34567", "LT") == "+37061234567"
     assert parse_phone("0 612 34567") is None
-
-
-@pytest.mark.parametrize(
-    ("number", "country"),
-    [("+37061234567", "LT"), ("+12015550123", "US"), ("+14165550123", "CA"), ("+80012345678", None), ("x", None)],
-)
-def test_the_country_of_a_number(number: str, country: str | None) -> None:
-    assert phone_country(number) == country
