@@ -1,8 +1,15 @@
 """How commands other than `up` find the database: EXOSEND_DATABASE_URL, or the stack that runs on the data folder."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
 from deployments.state import StackState
 from models.errors import SetupError
-from models.settings import Settings
+from models.session import Database, Role
+from models.settings import Settings, load_settings
 
 
 def running_stack(settings: Settings) -> StackState | None:
@@ -31,3 +38,15 @@ def connected_settings(settings: Settings) -> Settings:
     if running.database_url is None:
         raise SetupError(f"The stack on {settings.data_dir} is still starting: try again in some seconds.")
     return settings.with_values(database_url=running.database_url)
+
+
+@contextmanager
+def engine_session(command: str, data_dir: Path | None) -> Iterator[Session]:
+    """One transaction as exosend_engine, for the command of that name (`sender list`). Raises SetupError."""
+    settings = connected_settings(load_settings(data_dir=data_dir))
+    database = Database(settings, Role.ENGINE, pool_size=1, application_name=f"exosend {command}")
+    try:
+        with database.transaction(None) as session:
+            yield session
+    finally:
+        database.close()

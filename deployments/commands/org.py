@@ -8,12 +8,10 @@ from uuid import uuid4
 
 from cyclopts import Parameter
 
-from deployments.connection import connected_settings
+from deployments.connection import engine_session
 from models.errors import InvalidInput
 from models.rules.domain_names import is_public_suffix, normalise_domain
 from models.rules.sender_id import parse_sender_id
-from models.session import Database, Role
-from models.settings import load_settings
 from models.store.organizations import (
     add_verified_domain,
     create_organization,
@@ -67,22 +65,17 @@ def create(
         raise InvalidInput({"sender_id": [f'--sender-id: "{sender_id}" is not {allowed}.']})
     if domain is not None:
         domain = _domain(domain)
-    settings = connected_settings(load_settings(data_dir=data_dir))
-    database = Database(settings, Role.ENGINE, pool_size=1, application_name="exosend org create")
-    try:
-        with database.transaction(None) as session:
-            organization = create_organization(session, name=name, currency=currency, rate_limit=rate_limit)
-            owner = create_owner(session, organization.id, name=f"{name} (owner)")
-            token = create_token(session, organization.id, user_id=owner.id, name="created with the organization")
-            if amount:
-                top_up(session, organization.id, amount, reference=f"org-create-{uuid4()}")
-            if domain is not None:
-                add_verified_domain(session, organization.id, domain)
-            if sender_id is not None:
-                add_verified_sender_id(session, organization.id, sender_id)
-            organization_id = organization.id
-    finally:
-        database.close()
+    with engine_session("org create", data_dir) as session:
+        organization = create_organization(session, name=name, currency=currency, rate_limit=rate_limit)
+        owner = create_owner(session, organization.id, name=f"{name} (owner)")
+        token = create_token(session, organization.id, user_id=owner.id, name="created with the organization")
+        if amount:
+            top_up(session, organization.id, amount, reference=f"org-create-{uuid4()}")
+        if domain is not None:
+            add_verified_domain(session, organization.id, domain)
+        if sender_id is not None:
+            add_verified_sender_id(session, organization.id, sender_id)
+        organization_id = organization.id
     if json_output:
         print(json.dumps({"organization_id": str(organization_id), "token": token.text, "balance": float(amount)}))
         return

@@ -2,11 +2,9 @@
 
 from pathlib import Path
 
-from deployments.connection import connected_settings
+from deployments.connection import engine_session
 from models.errors import SetupError
 from models.rules.price_list import parse_price_list
-from models.session import Database, Role
-from models.settings import load_settings
 from models.store.prices import load_prices
 
 _BYTES_MAX = 16 * 1024 * 1024
@@ -27,13 +25,8 @@ def load(file: Path, /, *, data_dir: Path | None = None) -> None:
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
     prices = parse_price_list(_lines(file))
-    settings = connected_settings(load_settings(data_dir=data_dir))
-    database = Database(settings, Role.ENGINE, pool_size=1, application_name="exosend prices load")
-    try:
-        with database.transaction(None) as session:
-            loaded = load_prices(session, prices, actor="operator", source=file.name)
-    finally:
-        database.close()
+    with engine_session("prices load", data_dir) as session:
+        loaded = load_prices(session, prices, actor="operator", source=file.name)
     for each in loaded:
         print(f"{each.prices} prices of {each.channel} in {each.currency}, in force from {each.valid_from}")
 

@@ -1,19 +1,14 @@
 """`exosend sender`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 from uuid import UUID
 
 from cyclopts import Parameter
-from sqlalchemy.orm import Session
 
-from deployments.connection import connected_settings
+from deployments.connection import engine_session
 from models.errors import NotFound
 from models.rules.sender_id import SenderFilter
-from models.session import Database, Role
-from models.settings import load_settings
 from models.store import sender_ids
 from models.tables import SenderId
 
@@ -30,7 +25,7 @@ def show(
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    with _session("list", data_dir) as session:
+    with engine_session("sender list", data_dir) as session:
         for sender in sender_ids.list_sender_ids(session, None, status):
             stages = f"{sender.admin_status:<8}  {sender.provider_status:<8}"
             print(f"{sender.id}  {sender.organization_id}  {stages}  {sender.sender_id}")
@@ -46,7 +41,7 @@ def approve(sender: str, /, *, data_dir: Path | None = None) -> None:
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    with _session("approve", data_dir) as session:
+    with engine_session("sender approve", data_dir) as session:
         _say(sender_ids.approve(session, _id(sender), actor="operator"))
 
 
@@ -60,7 +55,7 @@ def verify(sender: str, /, *, data_dir: Path | None = None) -> None:
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    with _session("verify", data_dir) as session:
+    with engine_session("sender verify", data_dir) as session:
         _say(sender_ids.verify(session, _id(sender), actor="operator"))
 
 
@@ -76,7 +71,7 @@ def reject(sender: str, /, *, reason: str, data_dir: Path | None = None) -> None
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    with _session("reject", data_dir) as session:
+    with engine_session("sender reject", data_dir) as session:
         _say(sender_ids.reject(session, _id(sender), actor="operator", reason=reason))
 
 
@@ -89,14 +84,3 @@ def _id(sender: str) -> UUID:
 
 def _say(sender: SenderId) -> None:
     print(f"{sender.sender_id}: administrator {sender.admin_status}, provider {sender.provider_status}")
-
-
-@contextmanager
-def _session(command: str, data_dir: Path | None) -> Iterator[Session]:
-    settings = connected_settings(load_settings(data_dir=data_dir))
-    database = Database(settings, Role.ENGINE, pool_size=1, application_name=f"exosend sender {command}")
-    try:
-        with database.transaction(None) as session:
-            yield session
-    finally:
-        database.close()

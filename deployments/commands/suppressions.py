@@ -7,10 +7,8 @@ from uuid import UUID
 
 from cyclopts import Parameter
 
-from deployments.connection import connected_settings
+from deployments.connection import engine_session
 from models.errors import ExoSendError, InvalidInput, SetupError
-from models.session import Database, Role
-from models.settings import load_settings
 from models.store.organizations import read_organization
 from models.store.suppressions import import_suppressions
 from tasks.audience.csv_contacts import ContactsImport, read_contacts
@@ -40,15 +38,9 @@ def import_file(
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
     found = _read(file)
-    settings = connected_settings(load_settings(data_dir=data_dir))
-    database = Database(settings, Role.ENGINE, pool_size=1, application_name="exosend suppressions import")
-    try:
-        with database.transaction(None) as session:
-            read_organization(session, organization)
-            emails = found.contacts["email"].to_list()
-            added = import_suppressions(session, organization, emails, source=file.name)
-    finally:
-        database.close()
+    with engine_session("suppressions import", data_dir) as session:
+        read_organization(session, organization)
+        added = import_suppressions(session, organization, found.contacts["email"].to_list(), source=file.name)
     _say(found, added, as_json=json)
 
 

@@ -2,22 +2,17 @@
 
 import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Literal
 from uuid import UUID
 
 from cyclopts import Parameter
-from sqlalchemy.orm import Session
 
-from deployments.connection import connected_settings
+from deployments.connection import engine_session
 from models.errors import InvalidInput, NotFound
 from models.passwords import PASSWORD_MAX
 from models.rules.address import is_valid_address, normalise_address
 from models.rules.roles import UserRole
-from models.session import Database, Role
-from models.settings import load_settings
 from models.store.users import create_user, list_users, reset_password, set_password, user_by_email
 
 _LONGEST_NAME = 255
@@ -58,7 +53,7 @@ def create(
     address, name = _address(email), _name(name)
     organization_id = _id(organization) if organization is not None else None
     password = _read_password() if password_stdin else None
-    with _session("create", data_dir) as session:
+    with engine_session("user create", data_dir) as session:
         user, made = create_user(
             session, organization_id, name=name, email=address, role=UserRole(role), actor="operator", password=password
         )
@@ -91,7 +86,7 @@ def password(
     """
     given = _read_password() if password_stdin else None
     made = None
-    with _session("password", data_dir) as session:
+    with engine_session("user password", data_dir) as session:
         user = user_by_email(session, email)
         if given is None:
             made = reset_password(session, user, actor="operator")
@@ -112,7 +107,7 @@ def show(*, data_dir: Path | None = None) -> None:
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    with _session("list", data_dir) as session:
+    with engine_session("user list", data_dir) as session:
         for each in list_users(session, None):
             user = each.user
             state = "disabled" if user.disabled_at else ("active" if user.password_hash else "no log-in")
@@ -141,14 +136,3 @@ def _id(organization: str) -> UUID:
         return UUID(organization)
     except ValueError:
         raise NotFound(f"{organization} is not the id of an organization.") from None
-
-
-@contextmanager
-def _session(command: str, data_dir: Path | None) -> Iterator[Session]:
-    settings = connected_settings(load_settings(data_dir=data_dir))
-    database = Database(settings, Role.ENGINE, pool_size=1, application_name=f"exosend user {command}")
-    try:
-        with database.transaction(None) as session:
-            yield session
-    finally:
-        database.close()

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from deployments import connection
 from deployments.commands import user
 from models.errors import InvalidInput, NotFound
 from models.passwords import verify_password
@@ -26,7 +27,7 @@ def engine(settings: Settings):
 @pytest.fixture
 def run(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Runs a command on the tests' database; returns what it prints."""
-    monkeypatch.setattr(user, "load_settings", lambda **_: settings)
+    monkeypatch.setattr(connection, "load_settings", lambda **_: settings)
 
     def call(command: Callable[..., None], *arguments: str, **options: Any) -> str:
         command(*arguments, **options)
