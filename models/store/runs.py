@@ -103,6 +103,26 @@ def move_run(
     return moved is not None
 
 
+def fail_run(session: Session, run: Run, code: str, reason: str, *conditions: ColumnElement[bool]) -> bool:
+    """Move the run to `failed`, for a reason that people read; False where its state or `conditions` forbid it."""
+    return move_run(
+        session,
+        run.organization_id,
+        run.id,
+        RunState.FAILED,
+        *conditions,
+        failure_code=code,
+        failure_reason=reason,
+        finished_at=func.now(),
+    )
+
+
+def still_sends(session: Session, run_id: UUID, epoch: int) -> bool:
+    """Whether the run is being sent, and was not started again since."""
+    found = select(Run.id).where(Run.id == run_id, Run.state == RunState.SENDING.value, Run.epoch == epoch)
+    return session.execute(found).one_or_none() is not None
+
+
 def record_flow(session: Session, organization_id: UUID, run_id: UUID, flow_run_id: UUID, epoch: int) -> None:
     """Remember that a flow run of Prefect serves the run."""
     session.merge(RunFlow(run_id=run_id, flow_run_id=flow_run_id, organization_id=organization_id, epoch=epoch))

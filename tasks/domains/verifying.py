@@ -13,7 +13,7 @@ from models.rules.lifecycle import RunState
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store.email_domains import domain_to_verify, record_findings
-from models.store.runs import find_run, lock_run, move_run
+from models.store.runs import fail_run, find_run, lock_run, move_run
 from models.tables import EmailDomain, Run
 from tasks.domains.keys import signing_key_published
 from tasks.domains.lookup import TxtLookup
@@ -106,12 +106,4 @@ def _record(database: Database, run: Run, findings: Findings) -> Verdict | None:
 
 def _fail(database: Database, run: Run, code: str, reason: str) -> None:
     with database.transaction(None) as session:
-        move_run(
-            session,
-            run.organization_id,
-            run.id,
-            RunState.FAILED,
-            failure_code=code,
-            failure_reason=reason,
-            finished_at=func.now(),
-        )
+        fail_run(session, run, code, reason)

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 from uuid import UUID
 
 import orjson
@@ -44,19 +45,25 @@ def freeze_campaign(session: Session, campaign: Campaign) -> tuple[UUID, FrozenE
         session,
         campaign.organization_id,
         frozen.hash,
-        {
-            "subject": frozen.subject,
-            "html": frozen.html,
-            "text": frozen.text,
-            "from_email": frozen.from_email,
-            "from_name": frozen.from_name,
-            "reply_to": frozen.reply_to,
-            "variables": dict(frozen.variables),
-            "template_id": template.id if template else None,
-            "template_version": frozen.template_version,
-        },
+        {**content_columns(frozen), "template_id": template.id if template else None},
     )
     return content_id, frozen
+
+
+def content_columns(frozen: FrozenEmail) -> dict[str, Any]:
+    """The frozen email as columns of `contents`, in values of JSON."""
+    return {
+        "subject": frozen.subject,
+        "html": frozen.html,
+        "text": frozen.text,
+        "from_email": frozen.from_email,
+        "from_name": frozen.from_name,
+        "reply_to": frozen.reply_to,
+        "variables": dict(frozen.variables),
+        "attachments": [asdict(file) for file in frozen.attachments],
+        "template_id": frozen.template_id,
+        "template_version": frozen.template_version,
+    }
 
 
 def frozen_email(content: Content) -> FrozenEmail:

@@ -3,7 +3,7 @@ sender, price. All is checked before anything is written."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -28,6 +28,7 @@ from tasks.content.attachments import AttachedFile, StoredFile
 from tasks.content.freeze import FrozenEmail, freeze_email
 from tasks.content.headers import wire_address
 from tasks.content.rendering import Scalar, Variable, defaults_of, missing_required
+from tasks.runs.email_content import content_columns
 
 Values = Mapping[str, Any]
 
@@ -163,7 +164,7 @@ def _store(
                     blobs[id(file)] = _store_file(session, organization_id, file)
             frozen = _with_files(frozen, [blobs[id(file)] for file in examples[key].files])
         hashes[key] = frozen.hash
-        rows[hashes[key]] = _columns(frozen)
+        rows[hashes[key]] = content_columns(frozen)
     ids = store_email_contents(session, organization_id, rows)
     return {key: ids[hash_] for key, hash_ in hashes.items()}
 
@@ -174,23 +175,7 @@ def _store_file(session: Session, organization_id: UUID, file: AttachedFile) -> 
 
 
 def _with_files(frozen: FrozenEmail, files: Sequence[StoredFile]) -> FrozenEmail:
-    values = {name: getattr(frozen, name) for name in FrozenEmail.__dataclass_fields__}
-    return FrozenEmail(**{**values, "attachments": tuple(files)})
-
-
-def _columns(frozen: FrozenEmail) -> dict[str, Any]:
-    return {
-        "subject": frozen.subject,
-        "html": frozen.html,
-        "text": frozen.text,
-        "from_email": frozen.from_email,
-        "from_name": frozen.from_name,
-        "reply_to": frozen.reply_to,
-        "variables": dict(frozen.variables),
-        "attachments": [asdict(file) for file in frozen.attachments],
-        "template_id": frozen.template_id,
-        "template_version": frozen.template_version,
-    }
+    return replace(frozen, attachments=tuple(files))
 
 
 class _ContentMaker:

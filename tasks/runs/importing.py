@@ -14,7 +14,7 @@ from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store.blobs import read_blob, write_blob
 from models.store.imports import ImportCounts, finish_import, lock_contacts, read_import, store_contacts
-from models.store.runs import find_run, lock_run, move_run
+from models.store.runs import fail_run, find_run, lock_run, move_run
 from models.tables import ContactImport, Run
 from tasks.audience.csv_contacts import read_contacts
 from tasks.audience.csv_layout import inspect_csv
@@ -85,12 +85,4 @@ def run_import(database: Database, import_id: UUID, settings: Settings) -> Impor
 
 def _fail(database: Database, run: Run, reason: str) -> None:
     with database.transaction(None) as session:
-        move_run(
-            session,
-            run.organization_id,
-            run.id,
-            RunState.FAILED,
-            failure_code="import_failed",
-            failure_reason=reason,
-            finished_at=func.now(),
-        )
+        fail_run(session, run, "import_failed", reason)

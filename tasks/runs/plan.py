@@ -17,7 +17,7 @@ from models.settings import Settings
 from models.store.audience import write_plan
 from models.store.campaign_states import find_campaign, lock_campaign, move_campaign
 from models.store.ledger import post
-from models.store.runs import find_run, lock_planning, lock_run, move_run, release_hold
+from models.store.runs import fail_run, find_run, lock_planning, lock_run, move_run, release_hold
 from models.store.sender_ids import count_messages
 from models.tables import Campaign, Run
 from tasks.audience.chunking import chunk_rows, chunk_size, message_rows
@@ -55,14 +55,16 @@ def plan_campaign(database: Database, run_id: UUID, settings: Settings) -> Plann
     try:
         return _plan(database, run, settings)
     except InsufficientCredits as error:
-        fail_run(database, run, "insufficient_credits", f"The audience costs {error.required}, which is not there.")
+        _fail_planning(
+            database, run, "insufficient_credits", f"The audience costs {error.required}, which is not there."
+        )
         raise
     except ExoSendError as error:  # it would be the same with every further start
-        fail_run(database, run, "plan_failed", str(error))
+        _fail_planning(database, run, "plan_failed", str(error))
         raise
 
 
-def fail_run(database: Database, run: Run, code: str, reason: str) -> None:
+def _fail_planning(database: Database, run: Run, code: str, reason: str) -> None:
     """End a run that planned nothing: release its hold and fail its campaign with the reason."""
     with database.transaction(None) as session:
         if run.campaign_id is not None:
@@ -70,16 +72,8 @@ def fail_run(database: Database, run: Run, code: str, reason: str) -> None:
         run = lock_run(session, run.organization_id, run.id)
         if run.planned_at is not None:
             return
-        if not move_run(
-            session,
-            run.organization_id,
-            run.id,
-            RunState.FAILED,
-            Run.state != RunState.CLOSING.value,  # cancelled meanwhile: it is closed as that
-            failure_code=code,
-            failure_reason=reason,
-            finished_at=func.now(),
-        ):
+        # Cancelled meanwhile: it is closed as that.
+        if not fail_run(session, run, code, reason, Run.state != RunState.CLOSING.value):
             return
         release_hold(session, run)
         if run.campaign_id is not None:

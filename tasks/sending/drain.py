@@ -17,8 +17,9 @@ from models.errors import StaleLease
 from models.rules.lifecycle import MessageState
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
-from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.providers.base import LATE, Outcome, OutgoingMessage, Provider
 from tasks.sending.composing import Compose, Composers, compose_or_fail
+from tasks.sending.handing_over import hand_over
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate
@@ -195,7 +196,9 @@ class Drainer:
         try:
             while going := _allowed(left, clearance.suppressed, answered.held_back):
                 until = max(clearance.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
-                pairs = list(zip(going, await self._outcomes([made for _, made in going], until), strict=True))
+                pairs = list(
+                    zip(going, await hand_over(self.provider, [made for _, made in going], until), strict=True)
+                )
                 left = [pair for pair, outcome in pairs if outcome.code == LATE]
                 if left:
                     clearance = await self._look_again([message for message, _ in left])
@@ -208,16 +211,6 @@ class Drainer:
         finally:
             watch.cancel()
         return answered
-
-    async def _outcomes(self, messages: Sequence[OutgoingMessage], until: float) -> Sequence[Outcome]:
-        try:
-            outcomes = await self.provider.send(messages, until)
-            assert len(outcomes) == len(messages), f"{len(outcomes)} answers to {len(messages)} messages"
-        except Exception:
-            # A provider must not raise. If one does, nobody knows what it handed over.
-            log.exception("Provider %s failed with a window of %s.", self.provider.name, len(messages))
-            return [Outcome(OutcomeKind.UNCERTAIN, detail="The provider's code failed.")] * len(messages)
-        return outcomes
 
     async def _look_again(self, messages: Sequence[PlannedMessage]) -> Clearance:
         """In the middle of a window. `go` is false as well when this sender is to end, or cannot look."""

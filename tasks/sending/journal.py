@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from models.errors import StaleLease
-from models.rules.lifecycle import RunState
 from models.session import DATABASE_AWAY, Database
 from models.store import chunks, messages
 from models.store.chunks import Lease
 from models.store.incoming_events import park_reports
 from models.store.messages import PlannedMessage, Result
 from models.store.rollups import count_sent
-from models.store.runs import lock_run, settle_run
-from models.tables import Run
+from models.store.runs import lock_run, settle_run, still_sends
 from tasks.sending.results import count_results
 
 log = logging.getLogger(__name__)
@@ -76,8 +73,7 @@ class Journal:
     def clear(self, session: Session, window: Sequence[PlannedMessage]) -> Clearance:
         """Whether the run still sends at this epoch, and who of the window opted out since the plan."""
         now = time.monotonic()
-        run = session.execute(select(Run.state, Run.epoch).where(Run.id == self.run_id)).one()
-        go = run.state == RunState.SENDING.value and run.epoch == self.epoch
+        go = still_sends(session, self.run_id, self.epoch)
         if not window or not go:
             return Clearance(go, frozenset(), now)
         recipients = [message.recipient for message in window]

@@ -22,6 +22,7 @@ from models.store.outbox import Claimed, renew
 from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Provider
 from tasks.providers.registry import open_provider
 from tasks.sending.composing import ContentComposers, compose_or_fail
+from tasks.sending.handing_over import hand_over
 from tasks.sending.outbox_journal import Answer, OutboxJournal
 from tasks.sending.results import RetryPolicy, suppressed_result, to_result
 
@@ -200,15 +201,9 @@ class OutboxSender:
     async def _outcomes(self, window: _Window, messages: Sequence[OutgoingMessage], until: float) -> Sequence[Outcome]:
         window.is_handed_over = True
         try:
-            outcomes = await window.provider.send(messages, until)
-            assert len(outcomes) == len(messages), f"{len(outcomes)} answers to {len(messages)} messages"
-        except Exception:
-            # A provider must not raise. If one does, nobody knows what it handed over.
-            log.exception("Provider %s failed with a window of %s.", window.provider.name, len(messages))
-            return [Outcome(OutcomeKind.UNCERTAIN, detail="The provider's code failed.")] * len(messages)
+            return await hand_over(window.provider, messages, until)
         finally:
             window.is_handed_over = False
-        return outcomes
 
     def _result(self, claimed: Claimed, outcome: Outcome) -> Result | None:
         """None for what goes back at once: its turn did not come in time, or this courier ends."""
