@@ -7,11 +7,12 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 
 from models.errors import InvalidInput
-from models.rules.money import MONEY_MAX, MONEY_PLACES
+from models.rules.money import MONEY_PLACES
 from models.rules.pricing import PREFIX_DIGITS_MAX
 
 COLUMNS = ("channel", "prefix", "currency", "price", "valid_from")
 PRICES_MAX = 100_000  # of one file
+PRICE_MAX = Decimal(10_000)  # so that 10,000 messages of ten segments still cost an amount of money
 _PROBLEMS_MAX = 20  # that are told
 
 
@@ -68,7 +69,7 @@ def _problems(texts: dict[str, str]) -> Iterator[str]:
     if not (texts["currency"].isascii() and texts["currency"].isalpha() and len(texts["currency"]) == 3):
         yield "currency must be three letters."
     if not _is_price(texts["price"]):
-        yield f"price must be an amount from 0 with at most {MONEY_PLACES} decimals."
+        yield f"price must be an amount from 0 to {PRICE_MAX:,} with at most {MONEY_PLACES} decimals."
     try:
         date.fromisoformat(texts["valid_from"])
     except ValueError:
@@ -80,7 +81,7 @@ def _is_price(text: str) -> bool:
         price = Decimal(text)
     except InvalidOperation:
         return False
-    return price.is_finite() and 0 <= price <= MONEY_MAX and price == round(price, MONEY_PLACES)
+    return price.is_finite() and 0 <= price <= PRICE_MAX and price == round(price, MONEY_PLACES)
 
 
 def _price(texts: dict[str, str]) -> ListedPrice:
