@@ -50,16 +50,15 @@ def _hand_over(connection: socket.socket) -> bool:
     """Whether the flow run has a process now; False if the preloader does not take it."""
     # A signal waits until there is somebody to pass it on to.
     signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED)
-    answer = b""
     try:
         connection.settimeout(STARTED_SECONDS)
         request = FlowRequest.of_this_process().encode()
         sent = socket.send_fds(connection, [request], range(DESCRIPTORS))
         connection.sendall(request[sent:])
-        answer = connection.recv(1)
     except OSError:
-        # Refused in the middle of a request that is too large, or gone.
-        answer = _last_word(connection)
+        answer = REFUSED  # of a part of a request nothing is made
+    else:
+        answer = _answer(connection)
     if answer == STARTED:
         connection.settimeout(None)
         for number in FORWARDED:
@@ -71,7 +70,7 @@ def _hand_over(connection: socket.socket) -> bool:
     return answer == STARTED
 
 
-def _last_word(connection: socket.socket) -> bytes:
+def _answer(connection: socket.socket) -> bytes:
     with contextlib.suppress(OSError):
         return connection.recv(1)
     return b""

@@ -26,7 +26,7 @@ from deployments.flow_request import (
 )
 
 _REQUEST_SECONDS = 5.0
-_CLIENTS_MAX = 1000
+_CLIENTS_MAX = 250  # with four descriptors each they stay below the usual limit of 1,024
 _WATCHED = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
 _CREDENTIALS = struct.Struct("3i")  # pid, user, group
 

@@ -35,15 +35,22 @@ def _keep(path: Path) -> None:
     delay = _FIRST_RESTART_SECONDS
     while True:
         started = time.monotonic()
+        ended = _run(path)
+        if time.monotonic() - started > _STEADY_SECONDS:
+            delay = _FIRST_RESTART_SECONDS
+        logging.getLogger(__name__).warning("The preloader %s; restart in %.0f s", ended, delay)
+        time.sleep(delay)
+        delay = min(2 * delay, _SLOWEST_RESTART_SECONDS)
+
+
+def _run(path: Path) -> str:
+    try:
         with subprocess.Popen(
             [sys.executable, "-m", "deployments.preloader", str(path)],
             env={**os.environ, SERVICE_VARIABLE: SERVICE},
             stdin=subprocess.PIPE,  # never written to: its end tells the preloader that this process has ended
             start_new_session=True,
         ) as process:
-            code = process.wait()
-        if time.monotonic() - started > _STEADY_SECONDS:
-            delay = _FIRST_RESTART_SECONDS
-        logging.getLogger(__name__).warning("The preloader ended with %s; restart in %.0f s", code, delay)
-        time.sleep(delay)
-        delay = min(2 * delay, _SLOWEST_RESTART_SECONDS)
+            return f"ended with {process.wait()}"
+    except OSError as error:  # no memory, or too many processes
+        return f"could not be started ({error.strerror})"
