@@ -1,5 +1,8 @@
 """The application: what granian serves."""
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
@@ -75,6 +78,10 @@ class Application(Flask):
     """Flask, with every view that is not public in the scope of an authenticated request."""
 
     json_provider_class = ExactJson
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """The function: none is a coroutine here, and Flask would look eleven times for each request."""
+        return func
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Authenticate, do the work (once) and commit; what goes wrong on the way is answered by api/errors.py."""

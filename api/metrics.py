@@ -7,6 +7,7 @@ up. prometheus-client itself reads that variable when it is imported, so it is n
 import os
 import time
 from collections.abc import Iterable, Iterator
+from functools import cache
 
 from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
@@ -106,6 +107,12 @@ def count_requests(app: Flask) -> None:
     @app.after_request
     def _count(answer: Response) -> Response:
         endpoint = request.endpoint or "unknown"
-        REQUESTS.labels(request.method, endpoint, str(answer.status_code)).inc()
-        SECONDS.labels(request.method, endpoint).observe(time.perf_counter() - g.started)
+        count, seconds = _series(request.method, endpoint, answer.status_code)
+        count.inc()
+        seconds.observe(time.perf_counter() - g.started)
         return answer
+
+
+@cache
+def _series(method: str, endpoint: str, status: int) -> tuple[Counter, Histogram]:
+    return REQUESTS.labels(method, endpoint, str(status)), SECONDS.labels(method, endpoint)

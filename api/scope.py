@@ -18,7 +18,8 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import Unauthenticated
-from api.throttle import KnownTokens, admit_request, check_limit
+from api.gate import Gate
+from api.throttle import admit_request, check_limit
 from api.valkey_counter import ValkeyCounter
 from models.errors import NotFound
 from models.session import Database
@@ -27,6 +28,7 @@ from models.store.organizations import hash_secret
 from models.store.tokens import Caller
 
 _UPLOAD_BYTES = 4 * 1024 * 1024  # a batch of 1,000 short emails is 0.5 MB
+_READS = ("GET", "HEAD")
 _BEARER = re.compile(r"Bearer +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\|([\x21-\x7e]{1,200})", re.IGNORECASE)
 
 
@@ -37,7 +39,7 @@ class Resources:
     settings: Settings
     database: Database
     counter: ValkeyCounter | None
-    known_tokens: KnownTokens = field(default_factory=KnownTokens)
+    gate: Gate = field(default_factory=Gate)
 
 
 class Own(NamedTuple):
@@ -103,13 +105,14 @@ def authenticated() -> Iterator[Scope]:
     """
     token_id, secret_hash = _credentials()
     database = resources().database
-    is_upload = _is_upload()
-    if not is_upload:
+    only_reads = request.method in _READS
+    is_upload = not only_reads and _is_upload()
+    if not is_upload and not only_reads:
         _read_body()  # a slow client is waited for before a connection is taken, not with one in hand
     with ExitStack() as transaction:
-        connection = transaction.enter_context(database.autocommit())
+        connection = transaction.enter_context(database.for_request())
         found = resources()
-        admission, has_begun = admit_request(connection, found.counter, found.known_tokens, token_id, secret_hash)
+        admission = admit_request(connection, found.counter, found.gate, token_id, secret_hash)
         if admission is None:
             raise Unauthenticated
         check_limit(admission)
@@ -118,10 +121,9 @@ def authenticated() -> Iterator[Scope]:
         if is_upload:  # it is slow, or large, and is read for nobody who is not known
             transaction.close()
             _read_body()
-            connection = transaction.enter_context(database.autocommit())
-            has_begun = False
-        organization_id = admission.caller.organization_id
-        session = transaction.enter_context(database.transaction_on(connection, organization_id, has_begun=has_begun))
+            connection = transaction.enter_context(database.for_request())
+        session_on = database.reading_on if only_reads else database.transaction_on
+        session = transaction.enter_context(session_on(connection, admission.caller.organization_id))
         g.scope = Scope(admission.caller, session, transaction)
         yield g.scope
         g.scope.commit()

@@ -14,7 +14,7 @@ _TIMEOUT_SECONDS = 0.2  # every request waits for it
 _REST_SECONDS = 5.0  # after a failure: else every request would wait for the time-out
 _CONNECTIONS_MAX = 64
 
-# What count_request in the database does (migration 0004): a minute begins with a request; what is refused counts not.
+# What admit_requests in the database does (migration 0010): a minute begins with a request; what is refused counts not.
 _COUNT = """
 local made = tonumber(redis.call('GET', KEYS[1]) or '0')
 if made >= tonumber(ARGV[1]) then

@@ -10,18 +10,21 @@ import hashlib
 import hmac
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, LiteralString
+from typing import Any, LiteralString, cast
 from uuid import UUID
 
 import psycopg
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy import URL, Connection, Engine, PoolProxiedConnection, create_engine, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InterfaceError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from models.errors import SetupError
 from models.settings import Settings
@@ -105,6 +108,29 @@ def conninfo(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+_DRIVER = "exosend.driver"
+_READS = "exosend.reads"
+_USED = "exosend.used"
+_FRESH_SECONDS = 1.0
+
+
+def _note_use(_connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    record.info[_USED] = time.monotonic()
+
+
+def _ask_whether_it_lives(
+    connection: DBAPIConnection, record: ConnectionPoolEntry, _proxy: PoolProxiedConnection
+) -> None:
+    """Postgres may have been restarted since the connection was last used. Not asked of one that was used a moment ago:
+    to ask each time costs as much as to read a row."""
+    if time.monotonic() - record.info.get(_USED, time.monotonic()) < _FRESH_SECONDS:
+        return
+    try:
+        cast(psycopg.Connection, connection).execute(b"")
+    except psycopg.Error as error:
+        raise InvalidatePoolError from error
+
+
 class Database:
     """A pool of connections to Postgres as one role."""
 
@@ -120,13 +146,14 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             hide_parameters=True,  # errors are logged, and parameters are people's data
-            pool_pre_ping=True,  # Postgres may have been restarted since the connection was last used
             connect_args={
                 "options": _OPTIONS[role],
                 "application_name": application_name or role.value,
                 "connect_timeout": 10,
             },
         )
+        event.listen(self._engine, "checkin", _note_use)
+        event.listen(self._engine, "checkout", _ask_whether_it_lives)
 
     @property
     def engine(self) -> Engine:
@@ -144,23 +171,56 @@ class Database:
 
     @contextmanager
     def autocommit(self) -> Iterator[Connection]:
-        """A connection on which each statement is a transaction of its own, until `transaction_on` is given it."""
+        """A connection on which each statement is a transaction of its own, until `transaction_on` is given it.
+
+        Row-level security shows it the system's rows only.
+        """
+        with self._engine.connect() as connection:
+            if connection.info.pop(_READS, None) is not None:
+                driver(connection).execute("RESET app.organization")
+            yield connection
+
+    @contextmanager
+    def for_request(self) -> Iterator[Connection]:
+        """`autocommit`, for `transaction_on` and `reading_on`, which say whose rows it is to be shown.
+
+        Until then they may be those of who read with it before.
+        """
         with self._engine.connect() as connection:
             yield connection
 
     @contextmanager
-    def transaction_on(
-        self, connection: Connection, organization: UUID | None, *, has_begun: bool = False
-    ) -> Iterator[Session]:
-        """`transaction`, on a connection that is at hand: another one would cost a question whether it still lives.
-
-        `has_begun`: with `begin_text`, on the driver's connection.
-        """
-        connection.commit()  # SQLAlchemy's own book-keeping: in autocommit nothing is sent
-        with Session(connection, expire_on_commit=False) as session, session.begin():
-            if not has_begun:
-                _begin(session, organization)
+    def transaction_on(self, connection: Connection, organization: UUID | None) -> Iterator[Session]:
+        """`transaction`, on a connection that is at hand."""
+        connected = driver(connection)
+        _begin(connected, organization)
+        session = _session(connection)
+        try:
             yield session
+            session.flush()
+            connected.commit()
+        except BaseException:
+            connected.rollback()
+            raise
+        finally:
+            if session.in_transaction():  # else only the driver was used, of which SQLAlchemy need not know
+                session.close()
+
+    @contextmanager
+    def reading_on(self, connection: Connection, organization: UUID) -> Iterator[Session]:
+        """A session for what only reads, on a connection `for_request`, seen by row-level security as `organization`.
+
+        Without a transaction, of which the beginning and the end would cost as much time as two rows read by their key.
+        """
+        if connection.info.get(_READS) != organization:
+            driver(connection).execute(f"SET app.organization = '{organization}'".encode(), prepare=False)
+            connection.info[_READS] = organization
+        session = _session(connection)
+        try:
+            yield session
+        finally:
+            if session.in_transaction():  # as above
+                session.close()
 
     def connect(self) -> psycopg.Connection:
         """A connection of its own, outside the pool, in autocommit: for leases and for LISTEN."""
@@ -180,28 +240,25 @@ class Database:
 def driver(within: Session | Connection) -> psycopg.Connection:
     """psycopg's connection under a session's transaction, for COPY, for arrays, and for what every request pays for
     (it takes a third of SQLAlchemy's time for a statement). Never commit on it."""
-    connection = (within.connection() if isinstance(within, Session) else within).connection.driver_connection
+    connection = within.info[_DRIVER] if isinstance(within, Session) else within.connection.driver_connection
     assert isinstance(connection, psycopg.Connection)
     return connection
 
 
-def begin_text(organization: UUID | None) -> str:
-    """What begins a transaction that row-level security sees as `organization`.
-
-    One way to the server instead of two: as much time as reading a row by its key. The driver knows from the server
-    that a transaction is open, and ends it when SQLAlchemy says so.
-    """
-    return f"BEGIN; SET LOCAL app.organization = '{organization or ''}'"
+def _session(connection: Connection) -> Session:
+    return Session(connection, expire_on_commit=False, info={_DRIVER: driver(connection)})
 
 
-def _begin(session: Session, organization: UUID | None) -> None:
-    driver(session).execute(begin_text(organization).encode(), prepare=False)
+def _begin(connection: psycopg.Connection, organization: UUID | None) -> None:
+    """One way to the server instead of two: as much time as reading a row by its key. The driver knows from the server
+    that a transaction is open."""
+    connection.execute(f"BEGIN; SET LOCAL app.organization = '{organization or ''}'".encode(), prepare=False)
 
 
 def begin_again(session: Session, organization: UUID) -> None:
     """Undo what the transaction did, also where a statement failed, and begin another one in its place."""
     driver(session).rollback()
-    _begin(session, organization)
+    _begin(driver(session), organization)
 
 
 def execute_and_commit(session: Session, statement: LiteralString, values: Mapping[str, object]) -> tuple[Any, ...]:

@@ -2,16 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
-from psycopg.errors import InvalidSqlStatementName
 from sqlalchemy import Connection, and_, select, update
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import func
 
 from models.errors import NotFound
-from models.session import begin_text, driver
+from models.session import driver
 from models.tables import ApiToken, Organization, User
 
 
@@ -39,41 +37,21 @@ class Admission:
     retry_after: int | None
 
 
-def admit(connection: Connection, token_id: UUID, secret_hash: bytes) -> Admission | None:
-    """Find out who calls, and count the request; None: unknown, wrong, revoked and expired tokens look the same.
+def admit(connection: Connection, asked: Sequence[tuple[UUID, bytes]]) -> list[Admission | None]:
+    """Find out who calls, and count the requests; in the order of `asked`, tokens' ids and the hashes of their secrets.
+    None: unknown, wrong, revoked and expired tokens look the same.
 
-    `connection` is in autocommit: the request counts also if its work fails, and the next one of the organization does
+    `connection` is in autocommit: a request counts also if its work fails, and the next one of the organization does
     not wait until that is done. One statement, since every request pays for it; a count that a crash of Postgres
     takes away harms nobody, so its commit does not wait for the disk.
     """
-    return _admission(token_id, driver(connection).execute(_ADMIT, [token_id, secret_hash]).fetchone())
-
-
-def admit_and_begin(
-    connection: Connection, token_id: UUID, secret_hash: bytes, organization_id: UUID
-) -> Admission | None:
-    """`admit`, which commits, and the beginning of a transaction of that organization, in one way to the server.
-
-    `organization_id` is whose the token was when it was last seen. A caller that the transaction is not for, whom
-    None or another organization comes back for, rolls back.
-    """
-    connected = driver(connection)
-    ask = _ADMIT_AND_BEGIN.format(token=token_id, hash=secret_hash.hex(), begin=begin_text(organization_id))
-    try:
-        cursor = connected.execute(ask.encode(), prepare=False)
-    except InvalidSqlStatementName:  # a new connection, or one that has rolled back: the driver then forgets them all
-        connected.rollback()
-        connected.execute(_PREPARE, prepare=False)
-        cursor = connected.execute(ask.encode(), prepare=False)
-    cursor.nextset()  # the first one is BEGIN's
-    return _admission(token_id, cursor.fetchone())
-
-
-def _admission(token_id: UUID, row: tuple[Any, ...] | None) -> Admission | None:
-    if row is None:
-        return None
-    organization_id, user_id, abilities, rate_limit, remaining, retry_after, _ = row
-    return Admission(Caller(organization_id, user_id, token_id, tuple(abilities), rate_limit), remaining, retry_after)
+    ids, hashes = [token_id for token_id, _ in asked], [secret_hash for _, secret_hash in asked]
+    admissions: list[Admission | None] = [None] * len(asked)
+    for row in driver(connection).execute(_ADMIT, [ids, hashes]):
+        place, organization_id, user_id, abilities, rate_limit, remaining, retry_after, _ = row
+        caller = Caller(organization_id, user_id, ids[place - 1], tuple(abilities), rate_limit)
+        admissions[place - 1] = Admission(caller, remaining, retry_after)
+    return admissions
 
 
 def identify(connection: Connection, token_id: UUID, secret_hash: bytes) -> Caller | None:
@@ -88,14 +66,10 @@ def identify(connection: Connection, token_id: UUID, secret_hash: bytes) -> Call
 _IDENTIFY = "SELECT organization_id, user_id, abilities, rate_limit FROM authenticate_token(%s, %s)"
 
 _ADMIT = """
-    SELECT organization_id, user_id, abilities, rate_limit, remaining, retry_after,
+    SELECT place, organization_id, user_id, abilities, rate_limit, remaining, retry_after,
            set_config('synchronous_commit', 'off', true)
-    FROM admit_request(%s, %s)
+    FROM admit_requests(%s, %s)
 """
-
-# Several statements go out at once only as text. To plan this one each time would take longer than a way of its own.
-_PREPARE = f"PREPARE exosend_admit (uuid, bytea) AS {_ADMIT % ('$1', '$2')}"
-_ADMIT_AND_BEGIN = "BEGIN; EXECUTE exosend_admit('{token}', '\\x{hash}'); COMMIT; {begin}"
 
 
 @dataclass(frozen=True, slots=True)

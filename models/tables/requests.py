@@ -12,7 +12,8 @@ from models.tables.base import Base, CreatedAt
 class RequestCount(Base):
     """The requests of an organization in its present minute. Unlogged: after a crash the minute begins anew.
 
-    Only the function admit_request writes it.
+    Only the function admit_requests writes it. `requests_before` are those of the minute before the last ones that were
+    admitted together.
     """
 
     __tablename__ = "request_counts"
@@ -21,6 +22,7 @@ class RequestCount(Base):
     organization_id: Mapped[UUID] = mapped_column(ForeignKey("organizations.id"), primary_key=True)
     counted_from: Mapped[datetime]
     requests: Mapped[int]
+    requests_before: Mapped[int] = mapped_column(server_default="0")
 
 
 class IdempotencyKey(Base):
