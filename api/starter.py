@@ -30,7 +30,7 @@ _BUSY_WAITS = (0.05, 0.1, 0.2, 0.4)
 
 # Not for each request: a courier that found something looks again that soon.
 _WAKE_SECONDS = 0.02
-# A draining flow takes 4–12 s to start and then takes whatever is there.
+# A draining flow takes 1–3 s to start (4–12 s without a preloader) and then takes whatever is there.
 _DRAINING_SECONDS = 1.0
 _DRAINING_SLOT_SECONDS = 5
 _BEGINNING_SECONDS = 20.0  # a flow that runs for less may not have given its first sign of life

@@ -77,7 +77,8 @@ def main(
         shutil.rmtree(folder, ignore_errors=True)
     show(figures, console, scale=scale)
     if "flow_start_seconds" in extra:
-        console.print(f"  a flow's process takes {extra['flow_start_seconds']} s to start, besides Prefect's own part")
+        seconds = extra["flow_start_seconds"]
+        console.print(f"  without a preloader a flow's process takes {seconds} s to start, besides Prefect's own part")
     console.print(f"  written to {write(figures, results, scale=scale, rounds=rounds, extra=extra)}")
 
 

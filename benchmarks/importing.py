@@ -67,7 +67,10 @@ def measure_import(bench: Bench, *, phones: bool, onto_list: bool) -> Figure:
 
 
 def flow_start_seconds() -> float:
-    """Seconds of a new process until the flow's code is there: what every start costs, besides Prefect's own part."""
+    """Seconds of a new process until the flow's code is there.
+
+    It is what a start without a preloader costs, besides Prefect's own part.
+    """
     began = time.perf_counter()
     subprocess.run([sys.executable, "-c", _FLOW], check=True, timeout=120)
     return time.perf_counter() - began

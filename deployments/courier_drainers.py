@@ -13,7 +13,7 @@ log = logging.getLogger("courier")
 
 _AFTER_SECONDS = 2.0  # the API starts them itself
 _MORE_AFTER_SECONDS = 15.0  # what waits for that long beside a sender wants another one
-_PAUSE_SECONDS = 15.0  # between two starts for a kind: a flow takes 4–12 s to begin, and takes all that is there
+_PAUSE_SECONDS = 15.0  # between two starts for a kind: a flow takes 1–12 s to begin, and takes all that is there
 _SILENT_SECONDS = 8.0  # a draining flow beats every 2 s
 
 

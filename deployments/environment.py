@@ -44,6 +44,11 @@ def temporary_folder(settings: Settings) -> Path:
     return settings.data_dir / "tmp"
 
 
+def preloader_socket(settings: Settings) -> Path:
+    """Where the launchers of flow runs find the worker's preloader; nobody else may open the folder."""
+    return settings.data_dir / "preloader" / "socket"
+
+
 def engine_environment(settings: Settings) -> dict[str, str]:
     """The courier: the database as exosend_engine."""
     return {

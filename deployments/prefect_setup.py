@@ -34,7 +34,7 @@ async def ensure_work_pool(settings: Settings) -> None:
                 WorkPoolCreate(
                     name=WORK_POOL,
                     type=ProcessWorker.type,
-                    description="ExoSend's flows. The limit is made from memory: a flow run takes about 200 MB.",
+                    description="ExoSend's flows. The limit is made from memory: a flow run takes about 100 MB.",
                     base_job_template=ProcessWorker.get_default_base_job_template(),
                     concurrency_limit=settings.worker_limit,
                 )

@@ -2,6 +2,7 @@
 
 It is `prefect worker start`, but is started together with the server: Prefect's import (3 s) passes while the
 server comes up, and the work pool, which another process makes, is waited for.
+Beside it runs a preloader, which forks the processes of its flow runs.
 """
 
 import sys
@@ -10,7 +11,9 @@ import time
 import prefect.workers.process  # noqa: F401 - imported now, while there is nothing else to do
 from prefect.cli import app as prefect_command_line
 
+from deployments.environment import preloader_socket
 from deployments.prefect_api import PrefectApi, worker_name
+from deployments.preloader_keeper import keep_preloader
 from models.pipelines import WORK_POOL
 from models.settings import load_settings
 
@@ -20,6 +23,7 @@ _SERVER_SECONDS = 180.0
 def main() -> None:
     """Wait for the work pool, then work until SIGTERM."""
     settings = load_settings()
+    keep_preloader(preloader_socket(settings))
     server = PrefectApi(settings)
     deadline = time.monotonic() + _SERVER_SECONDS
     while not (server.healthy() and server.work_pool_exists()):

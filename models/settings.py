@@ -75,7 +75,7 @@ class Settings(BaseSettings):
         None,
         description="Database of the Prefect server (postgresql+asyncpg://…); left out, SQLite in the data folder.",
     )
-    worker_limit: int = Field(6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 200 MB.")
+    worker_limit: int = Field(6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 100 MB.")
 
     smtp_url: str | None = Field(
         None,

@@ -25,7 +25,7 @@ from tasks.steps.engine import flow_database, flow_settings
 from tasks.steps.reports import Progress, publish_funnel, publish_results
 
 _POLL_SECONDS = 0.5
-# Waiting longer for second tries would hold 200 MB of process: the courier sends them and closes the run.
+# Waiting longer for second tries would hold 100 MB of process: the courier sends them and closes the run.
 _WAIT_FOR_RETRY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 

@@ -48,5 +48,5 @@ def test_the_form_in_the_ui_describes_every_parameter(name: str) -> None:
 @pytest.mark.parametrize("name", _DEPLOYMENTS)
 def test_deployments_run_in_the_pool_by_one_process_each(name: str) -> None:
     assert _DEPLOYMENTS[name]["work_pool"]["name"] == "exosend"
-    assert _DEPLOYMENTS[name]["work_pool"]["job_variables"]["command"] == "python -m prefect.engine"
+    assert _DEPLOYMENTS[name]["work_pool"]["job_variables"]["command"] == "python -m deployments.flow_process"
     assert _FILE["pull"] == []

@@ -85,7 +85,7 @@ def test_killing_the_process_that_sends_loses_nobody_and_doubles_nobody(stack: S
     campaign_id = stack.draft(list_id, batch_size=window, send_rate_per_minute=30_000)
     stack.client.call("POST", f"/campaigns/{campaign_id}/send")
     wait_for("the first hundred", lambda: stack.campaign(campaign_id)["total_sent"] >= 100)
-    senders = stack.processes("prefect.engine")
+    senders = stack.flow_processes()
     assert senders
     for sender in senders:
         sender.send_signal(signal.SIGKILL)

@@ -15,6 +15,7 @@ import psutil
 
 from deployments.demo_client import DemoClient
 from deployments.demo_stack import DemoStack
+from deployments.forked import NAME
 from deployments.processes import marked
 from deployments.state import StackState
 
@@ -120,6 +121,12 @@ class Stack:
         assert state is not None
         return [process for process in marked(state.stack_id) if _has(process, words)]
 
+    def flow_processes(self) -> list[psutil.Process]:
+        """The processes that run flows, all forked by the worker's preloader."""
+        state = StackState.load(Path(self.demo.environment["EXOSEND_DATA_DIR"]))
+        assert state is not None
+        return [process for process in marked(state.stack_id) if _name(process) == NAME]
+
 
 def exosend(demo: DemoStack, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the command line against the stack."""
@@ -129,6 +136,13 @@ def exosend(demo: DemoStack, *arguments: str) -> subprocess.CompletedProcess[str
 
 def _ended(answer: dict[str, Any]) -> dict[str, Any] | None:
     return answer if answer["status"] in ("completed", "failed") else None
+
+
+def _name(process: psutil.Process) -> str:
+    try:
+        return process.name()
+    except psutil.Error:
+        return ""
 
 
 def _has(process: psutil.Process, words: tuple[str, ...]) -> bool:
