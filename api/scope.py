@@ -104,14 +104,14 @@ def authenticated() -> Iterator[Scope]:
     Raises Unauthenticated; then TooManyRequests; then NotFound for a path's malformed id.
     """
     token_id, secret_hash = _credentials()
-    database = resources().database
+    found = resources()
+    database = found.database
     only_reads = request.method in _READS
     is_upload = not only_reads and _is_upload()
     if not is_upload and not only_reads:
         _read_body()  # a slow client is waited for before a connection is taken, not with one in hand
     with ExitStack() as transaction:
         connection = transaction.enter_context(database.for_request())
-        found = resources()
         admission = admit_request(connection, found.counter, found.gate, token_id, secret_hash)
         if admission is None:
             raise Unauthenticated

@@ -45,11 +45,13 @@ def admit(connection: Connection, asked: Sequence[tuple[UUID, bytes]]) -> list[A
     not wait until that is done. One statement, since every request pays for it; a count that a crash of Postgres
     takes away harms nobody, so its commit does not wait for the disk.
     """
-    ids, hashes = [token_id for token_id, _ in asked], [secret_hash for _, secret_hash in asked]
+    # As texts of arrays, which the driver makes of lists in ten times the time.
+    ids = ",".join([str(token_id) for token_id, _ in asked])
+    hashes = ",".join([f'"\\\\x{secret_hash.hex()}"' for _, secret_hash in asked])
     admissions: list[Admission | None] = [None] * len(asked)
-    for row in driver(connection).execute(_ADMIT, [ids, hashes]):
+    for row in driver(connection).execute(_ADMIT, [f"{{{ids}}}", f"{{{hashes}}}"]).fetchall():
         place, organization_id, user_id, abilities, rate_limit, remaining, retry_after, _ = row
-        caller = Caller(organization_id, user_id, ids[place - 1], tuple(abilities), rate_limit)
+        caller = Caller(organization_id, user_id, asked[place - 1][0], tuple(abilities), rate_limit)
         admissions[place - 1] = Admission(caller, remaining, retry_after)
     return admissions
 
@@ -68,7 +70,7 @@ _IDENTIFY = "SELECT organization_id, user_id, abilities, rate_limit FROM authent
 _ADMIT = """
     SELECT place, organization_id, user_id, abilities, rate_limit, remaining, retry_after,
            set_config('synchronous_commit', 'off', true)
-    FROM admit_requests(%s, %s)
+    FROM admit_requests(%s::uuid[], %s::bytea[])
 """
 
 
