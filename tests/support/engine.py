@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from deployments.sink_log import read_log
 from models.rules.ids import new_id
@@ -79,7 +79,11 @@ class Engine:
             top_up(session, organization.id, Decimal(credits_), reference="start")
             add_verified_domain(session, organization.id, DOMAIN)
             list_id = new_id()
-            session.add(ContactList(organization_id=organization.id, id=list_id, name="Everybody"))
+            count = len(names)
+            session.add(
+                ContactList(organization_id=organization.id, id=list_id, name="Everybody", contacts_count=count)
+            )
+            session.execute(update(Organization).where(Organization.id == organization.id).values(contacts_count=count))
             session.flush()
             engine = cls(settings, database, organization.id, list_id)
             rows = [
