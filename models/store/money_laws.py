@@ -67,7 +67,8 @@ FROM own FULL JOIN booked ON booked.run_id = own.id
 _RUN_MESSAGES = """
 WITH counted AS (
     SELECT m.run_id, sum(m.cost) AS cost,
-           coalesce(sum(m.cost) FILTER (WHERE m.state NOT IN ('failed', 'suppressed', 'cancelled')), 0) AS kept
+           coalesce(sum(m.cost) FILTER (WHERE m.state IN ('accepted', 'uncertain', 'delivered', 'opened', 'clicked',
+                                                          'bounced', 'complained')), 0) AS kept
     FROM messages m
     WHERE m.organization_id = %(organization)s AND m.made_on >= %(reach)s AND m.run_id IS NOT NULL
     GROUP BY m.run_id

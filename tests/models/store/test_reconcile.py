@@ -28,7 +28,7 @@ _BREAKS = {
     f"UPDATE ledger_entries SET run_id = {_PLANNED} WHERE run_id = {_ENDED} AND kind = 'refund'": "refunds",
     f"UPDATE runs SET refunded = 0 WHERE id = {_ENDED}": "refunds run_settled",
     f"UPDATE messages SET cost = cost + 1 WHERE run_id = {_PLANNED}": "run_cost",
-    "UPDATE messages SET cost = cost + 1 WHERE run_id IS NULL AND state = 'delivered'": "singles",
+    "UPDATE messages SET cost = cost + 1 WHERE run_id IS NULL AND state = 'accepted'": "singles",
     "UPDATE messages SET cost = cost + 1 WHERE run_id IS NULL AND state = 'failed'": "",
     "UPDATE ledger_entries SET message_id = NULL WHERE kind = 'refund' AND run_id IS NULL": "singles",
     f"UPDATE runs SET total_recipients = total_recipients - 1 WHERE id = {_ENDED}": "run_recipients",
@@ -64,7 +64,7 @@ _BREAKS = {
         "ended_runs run_settled campaign_runs"
     ),
     "UPDATE campaigns SET status = 'paused' WHERE status = 'completed'": "campaign_runs",
-    "UPDATE events SET message_id = gen_random_uuid() WHERE kind = 'delivered'": "events",
+    "UPDATE events SET message_id = gen_random_uuid() WHERE kind = 'unsubscribed'": "events",
     "UPDATE events SET run_id = NULL": "events",
     "INSERT INTO incoming_events (id, organization_id, provider, key, message_id, kind, occurred_at, due_at)"
     " SELECT gen_random_uuid(), id, 'test', 'k', id, 'opened', now(), now() - interval '2 hours' FROM organizations": (
@@ -93,7 +93,7 @@ def test_what_goes_on_as_it_should_breaks_no_law(books: Engine) -> None:
 
 def test_every_law_looks_at_something_and_is_broken_by_a_test(books: Engine) -> None:
     reconciled = reconcile(books.database)
-    assert [result.law.name for result in reconciled.results if not result.comparisons] == ["incoming_events"]
+    assert [result.law.name for result in reconciled.results if not result.comparisons] == []
     broken = {name for names in _BREAKS.values() for name in names.split()}
     assert broken == {law.name for law in LAWS}
 
