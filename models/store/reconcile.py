@@ -7,7 +7,7 @@ stand still meanwhile, and nothing that is being sent is taken for a difference.
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, LiteralString
 from uuid import UUID
 
@@ -186,10 +186,6 @@ class LastReconciliation:
     finished_at: datetime
     differences: int
     unfinished: int  # laws that took too long
-
-    def age(self, now: datetime) -> timedelta:
-        """How long ago it was."""
-        return now - self.finished_at
 
 
 def last_reconciliation(session: Session) -> LastReconciliation | None:
