@@ -128,7 +128,8 @@ def reconcile(
 def _organizations(database: Database, organization_id: UUID | None) -> Iterator[UUID]:
     if organization_id is not None:
         with database.transaction(None) as session:
-            yield read_organization(session, organization_id).id
+            read_organization(session, organization_id)
+        yield organization_id
         return
     last: UUID | None = None
     while True:
