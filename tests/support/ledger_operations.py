@@ -78,7 +78,7 @@ class Operations:
 
     def top_up(self, session: Session) -> None:
         """Credits come in."""
-        no, amount = self.organization(), self.amount(10_000)
+        no, amount = self.organization(), self.amount(9_000)
         self._references += 1
         reference = str(self._references)
         self.model.books[no].post("topup", amount, f"topup:{reference}")

@@ -44,14 +44,14 @@ class LedgerSimulation:
         """Do operations, some in a transaction; some transactions are lost in a crash."""
         do = self._operations
         shares = {
-            do.top_up: 8,
-            do.single: 30,
-            do.end_single: 26,
-            do.hold: 9,
-            do.plan: 8,
+            do.top_up: 6,
+            do.single: 36,
+            do.end_single: 34,
+            do.hold: 5,
+            do.plan: 5,
             do.cancel: 1,
-            do.end: 8,
-            do.late_evidence: 4,
+            do.end: 5,
+            do.late_evidence: 2,
             do.again: 6,
         }
         chosen, weights, compared = list(shares), list(shares.values()), 0
