@@ -63,12 +63,12 @@ FROM own FULL JOIN booked ON booked.run_id = own.id
 """
 )
 
-# Bounced messages stay charged: a provider accepted them. Uncertain ones as well, since they may have arrived.
+# Bounced messages stay charged: a provider accepted them. Uncertain ones as well, since they may have arrived. What is
+# still to be sent is another law's (`ended_runs`).
 _RUN_MESSAGES = """
 WITH counted AS (
     SELECT m.run_id, sum(m.cost) AS cost,
-           coalesce(sum(m.cost) FILTER (WHERE m.state IN ('accepted', 'uncertain', 'delivered', 'opened', 'clicked',
-                                                          'bounced', 'complained')), 0) AS kept
+           coalesce(sum(m.cost) FILTER (WHERE m.state NOT IN ('failed', 'suppressed', 'cancelled')), 0) AS kept
     FROM messages m
     WHERE m.organization_id = %(organization)s AND m.made_on >= %(reach)s AND m.run_id IS NOT NULL
     GROUP BY m.run_id

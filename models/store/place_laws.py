@@ -48,15 +48,19 @@ LEFT JOIN messages m ON m.run_id = d.run_id AND m.position = d.position AND m.or
 WHERE d.organization_id = %(organization)s
 """
 
+# An uncertain message that is sent again after its run was completed goes through the outbox. Of a run that was
+# cancelled or failed nothing goes out any more, that way neither.
 _ENDED = """
 WITH left_behind AS (
-    SELECT m.run_id, count(*) AS n FROM messages m
-    WHERE m.organization_id = %(organization)s AND m.made_on >= %(reach)s AND m.run_id IS NOT NULL
-      AND m.state IN ('planned', 'deferred')
+    SELECT m.run_id, count(*) AS n FROM messages m JOIN runs r ON r.id = m.run_id
+    WHERE m.organization_id = %(organization)s AND m.made_on >= %(reach)s AND m.state IN ('planned', 'deferred')
+      AND NOT (r.state = 'completed' AND EXISTS (SELECT FROM outbox o WHERE o.message_id = m.id))
     GROUP BY 1
     UNION ALL
-    SELECT c.run_id, count(*) FROM chunks c
-    WHERE c.organization_id = %(organization)s AND c.run_id >= %(reach_id)s AND c.state <> 'done' GROUP BY 1
+    SELECT c.run_id, count(*) FROM chunks c JOIN runs r ON r.id = c.run_id
+    WHERE c.organization_id = %(organization)s AND c.run_id >= %(reach_id)s AND c.state <> 'done'
+      AND NOT (r.state = 'completed' AND c.state = 'outbox')
+    GROUP BY 1
     UNION ALL
     SELECT d.run_id, count(*) FROM deferrals d WHERE d.organization_id = %(organization)s GROUP BY 1
 ), counted AS (

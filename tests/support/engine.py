@@ -34,6 +34,7 @@ from models.tables import (
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import Closed, close_run
 from tasks.runs.plan import Planned, plan_campaign
+from tasks.runs.reconcile import reconcile
 from tasks.sending.drain import Tally
 from tasks.sending.sender import send_run
 
@@ -236,6 +237,8 @@ class Engine:
                 select(LedgerEntry.amount).where(LedgerEntry.organization_id == self.organization_id)
             ).scalars()
             assert sum(entries) == self.balance() >= 0
+        reconciled = reconcile(self.database, self.organization_id)
+        assert reconciled.is_clean, reconciled.summary
 
     def _check_everybody(self, run: Run, accepted: Counter[str]) -> None:
         with self.database.transaction(None) as session:

@@ -60,9 +60,9 @@ _BREAKS = {
     "INSERT INTO outbox (message_id, organization_id, channel) SELECT id, organization_id, channel FROM messages"
     " WHERE run_id IS NULL AND state <> 'planned'": "outbox",
     f"UPDATE chunks SET state = 'ready', recorded = cursor WHERE run_id = {_ENDED}": "ended_runs",
-    f"UPDATE runs SET state = 'cancelled', finished_at = now() WHERE id = {_PLANNED}": (
-        "ended_runs run_settled campaign_runs"
-    ),
+    f"UPDATE runs SET state = 'cancelled', finished_at = now() WHERE id = {_PLANNED}": ("ended_runs campaign_runs"),
+    "INSERT INTO deferrals SELECT id, 99, organization_id, now() FROM runs"
+    " WHERE state = 'completed' AND kind = 'batch'": "ended_runs deferrals chunk_counters",
     "UPDATE campaigns SET status = 'paused' WHERE status = 'completed'": "campaign_runs",
     "UPDATE events SET message_id = gen_random_uuid() WHERE kind = 'unsubscribed'": "events",
     "UPDATE events SET run_id = NULL": "events",
