@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from api.scope import Resources, resources
 from models.rules.lifecycle import Channel
 from models.store.heartbeats import engine_gauges, last_seen, outbox_gauges
+from models.store.reconcile import LastReconciliation, last_reconciliation
 
 blueprint = Blueprint("metrics", __name__)
 
@@ -40,13 +41,14 @@ class _Now(Collector):
                 seen = last_seen(session, "courier")
                 numbers = engine_gauges(session)
                 waiting = outbox_gauges(session)
+                reconciled = last_reconciliation(session)
         except SQLAlchemyError:
             up.add_metric([], 0)
             return [up]
         up.add_metric([], 1)
         if seen is not None:
             silence.add_metric([], seen.total_seconds())
-        return [up, silence, *_engine(numbers), *_outbox(waiting)]
+        return [up, silence, *_engine(numbers), *_outbox(waiting), *_reconciled(reconciled)]
 
 
 def _engine(numbers: list[tuple[str, str, int]]) -> list[Metric]:
@@ -76,6 +78,18 @@ def _outbox(waiting: list[tuple[str, int, float]]) -> list[Metric]:
         messages.add_metric([channel], count)
         oldest.add_metric([channel], seconds)
     return [messages, oldest]
+
+
+def _reconciled(last: LastReconciliation | None) -> list[Metric]:
+    """Of all organizations; without a value until it was done once."""
+    at = GaugeMetricFamily("exosend_reconcile_timestamp_seconds", "When all was last reconciled, in Unix time.")
+    differences = GaugeMetricFamily("exosend_reconcile_differences", "What differed when all was last reconciled.")
+    unfinished = GaugeMetricFamily("exosend_reconcile_unfinished", "Laws that took too long to be looked through then.")
+    if last is not None:
+        at.add_metric([], last.finished_at.timestamp())
+        differences.add_metric([], last.differences)
+        unfinished.add_metric([], last.unfinished)
+    return [at, differences, unfinished]
 
 
 @blueprint.get("/metrics")

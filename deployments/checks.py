@@ -5,7 +5,7 @@ import socket
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from importlib.metadata import version
 
@@ -21,11 +21,14 @@ from models.session import Database, Role
 from models.settings import Settings
 from models.store.heartbeats import last_seen
 from models.store.inspection import filled_default_partitions, server_version
+from models.store.reconcile import LastReconciliation, last_reconciliation
 from tasks.providers.smtp_url import parse_smtp_url
 
 _OLDEST_POSTGRES = 150_000
 _LEAST_FREE_BYTES = 2 * 2**30
 _COURIER_SILENCE = timedelta(seconds=10)  # it gives a sign every two seconds
+
+_RECONCILED_WITHIN = timedelta(days=2)  # it runs every night
 
 
 class Grade(StrEnum):
@@ -99,6 +102,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             )
             silence = last_seen(session, "courier")
             yield _courier(silence)
+            yield _reconciled(last_reconciliation(session))
     except SQLAlchemyError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         yield Finding("database", Grade.WRONG, f"not reachable as {Role.ENGINE}: {reason}")
@@ -111,6 +115,17 @@ def _courier(silence: timedelta | None) -> Finding:
         ago = "never gave a sign" if silence is None else f"last sign {silence.total_seconds():.0f} s ago"
         return Finding("courier", Grade.WRONG, f"{ago}: see courier.log in the logs folder")
     return Finding("courier", Grade.OK, f"last sign {silence.total_seconds():.1f} s ago")
+
+
+def _reconciled(last: LastReconciliation | None) -> Finding:
+    if last is None:
+        return Finding("reconcile", Grade.NOTE, "never done yet: it runs every night, or by `exosend reconcile`")
+    at = f"{last.finished_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    if last.differences or last.unfinished:
+        text = f"{last.differences:,} differences, {last.unfinished:,} laws not finished: see `exosend reconcile`"
+        return Finding("reconcile", Grade.WRONG, f"{at}: {text}")
+    grade = Grade.OK if datetime.now(UTC) - last.finished_at < _RECONCILED_WITHIN else Grade.NOTE
+    return Finding("reconcile", grade, f"{at}: every law holds")
 
 
 def _prefect(settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ _COMMANDS = {
     "up": "Start everything on this machine and keep it running until Ctrl-C.",
     "demo": "Import contacts, send them a campaign over real SMTP, and show the numbers.",
     "doctor": "Check what is configured, reachable and up to date; exit code 1 if anything is wrong.",
+    "reconcile": "Compare what must be the same, such as ledger and balance; exit code 1 if anything differs.",
     "migrate": "Bring the database to the schema of this version.",
     "results": "Write the results of one run to a Parquet file.",
     "analyst-url": "Print the address of the database for analysts, who read the schema `results`.",

@@ -53,6 +53,18 @@ def name_by_verification() -> str:
     return f"{organization.name} · {domain.domain if domain else 'a domain that is gone'}"
 
 
+def name_by_organization() -> str:
+    """The name of a run of reconcile: of whom, and when."""
+    at = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
+    if (organization_id := flow_run.parameters.get("organization_id")) is None:
+        return f"reconcile · all organizations · {at}"
+    try:
+        with flow_database().transaction(None) as session:
+            return f"{read_organization(session, UUID(str(organization_id))).name} · reconcile · {at}"
+    except NotFound:
+        return f"unknown organization {organization_id}"
+
+
 def name_by_time() -> str:
     """The name of a run of send-bulk or send-batch, which serve all organizations: since when."""
     return f"{flow_run.flow_name} · since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -53,6 +53,13 @@ class SendBatch(BaseModel):
     idle_seconds: float = Field(10.0, ge=0, le=600, description="End after so many seconds without work.")
 
 
+class Reconcile(BaseModel):
+    """Parameters of reconcile: what must be the same is compared. Prefect starts it every night."""
+
+    organization_id: UUID | None = Field(None, description="Only this organization; without it, all.")
+    days: int = Field(35, ge=1, le=36500, description="How many days back messages are counted anew.")
+
+
 WORK_POOL = "exosend"
 """The work pool that all flows run in; prefect.yaml names it as well."""
 
@@ -62,6 +69,7 @@ SEND_BATCH = "send-batch/send-batch"
 DRAIN_RUN = "drain-run/drain-run"
 IMPORT_CONTACTS = "import-contacts/import-contacts"
 VERIFY_DOMAIN = "verify-domain/verify-domain"
+RECONCILE = "reconcile/reconcile"
 
 PARAMETERS: Mapping[str, type[BaseModel]] = {
     SEND_CAMPAIGN: SendCampaign,
@@ -70,6 +78,7 @@ PARAMETERS: Mapping[str, type[BaseModel]] = {
     DRAIN_RUN: DrainRun,
     IMPORT_CONTACTS: ImportContacts,
     VERIFY_DOMAIN: VerifyDomain,
+    RECONCILE: Reconcile,
 }
 """Deployment (`flow/deployment`) → what it takes."""
 

@@ -10,6 +10,7 @@ from models.tables.machinery import Heartbeat, RateBucket
 from models.tables.messages import Event, EventKey, IncomingEvent, Message, Outbox
 from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
+from models.tables.reconciliations import Reconciliation
 from models.tables.requests import IdempotencyKey, RequestCount
 from models.tables.rollups import DailyCount, RunClient, RunLink, SoftBounce
 from models.tables.runs import Chunk, Content, Deferral, DroppedRecipient, Run, RunFlow
@@ -50,6 +51,7 @@ __all__ = [
     "Outbox",
     "Price",
     "RateBucket",
+    "Reconciliation",
     "RequestCount",
     "Run",
     "RunClient",

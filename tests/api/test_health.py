@@ -17,6 +17,7 @@ from models.rules.ids import new_id
 from models.settings import Settings
 from models.store.heartbeats import beat
 from models.tables import Chunk, Deferral, Outbox, Run
+from tasks.runs.reconcile import reconcile
 
 
 @pytest.fixture
@@ -140,3 +141,16 @@ def test_the_outbox_is_measured_over_all_organizations(app, engine, acme, globex
     oldest = re.search(r'exosend_outbox_oldest_seconds{channel="sms"} ([0-9.]+)', page)
     assert oldest is not None
     assert float(oldest[1]) >= 90
+
+
+def test_what_came_of_the_last_reconciliation_is_measured(app, engine, acme) -> None:
+    assert "\nexosend_reconcile_differences " not in app.test_client().get("/metrics").text
+    with engine.transaction(None) as session:
+        session.execute(text("UPDATE organizations SET balance = balance + 1"))
+    reconcile(engine)
+    page = app.test_client().get("/metrics").text
+    assert "\nexosend_reconcile_differences 2.0" in page
+    assert "\nexosend_reconcile_unfinished 0.0" in page
+    at = re.search(r"\nexosend_reconcile_timestamp_seconds ([0-9.e+]+)", page)
+    assert at is not None
+    assert abs(float(at[1]) - datetime.now(UTC).timestamp()) < 600

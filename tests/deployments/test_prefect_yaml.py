@@ -50,3 +50,8 @@ def test_deployments_run_in_the_pool_by_one_process_each(name: str) -> None:
     assert _DEPLOYMENTS[name]["work_pool"]["name"] == "exosend"
     assert _DEPLOYMENTS[name]["work_pool"]["job_variables"]["command"] == "python -m deployments.flow_process"
     assert _FILE["pull"] == []
+
+
+def test_what_must_be_the_same_is_compared_every_night() -> None:
+    schedules = {entry["name"]: entry["schedules"] for entry in _FILE["deployments"] if "schedules" in entry}
+    assert schedules == {"reconcile": [{"cron": "15 2 * * *", "timezone": "UTC"}]}

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, update
 
 from deployments.sink_log import read_log
 from models.rules.ids import new_id
@@ -34,6 +34,7 @@ from models.tables import (
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import Closed, close_run
 from tasks.runs.plan import Planned, plan_campaign
+from tasks.runs.reconcile import reconcile
 from tasks.sending.drain import Tally
 from tasks.sending.sender import send_run
 
@@ -79,7 +80,11 @@ class Engine:
             top_up(session, organization.id, Decimal(credits_), reference="start")
             add_verified_domain(session, organization.id, DOMAIN)
             list_id = new_id()
-            session.add(ContactList(organization_id=organization.id, id=list_id, name="Everybody"))
+            count = len(names)
+            session.add(
+                ContactList(organization_id=organization.id, id=list_id, name="Everybody", contacts_count=count)
+            )
+            session.execute(update(Organization).where(Organization.id == organization.id).values(contacts_count=count))
             session.flush()
             engine = cls(settings, database, organization.id, list_id)
             rows = [
@@ -232,6 +237,8 @@ class Engine:
                 select(LedgerEntry.amount).where(LedgerEntry.organization_id == self.organization_id)
             ).scalars()
             assert sum(entries) == self.balance() >= 0
+        reconciled = reconcile(self.database, self.organization_id)
+        assert reconciled.is_clean, reconciled.summary
 
     def _check_everybody(self, run: Run, accepted: Counter[str]) -> None:
         with self.database.transaction(None) as session:

@@ -15,6 +15,7 @@ from models.store.chunks import requeue_due
 from models.store.loose_ends import requeue_stuck
 from models.tables import Run
 from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
+from tests.support.books import check_books
 from tests.support.engine import Engine
 from tests.support.promises import check_promises
 from tests.support.puppets import Puppet
@@ -160,6 +161,7 @@ class Interleavings(RuleBasedStateMachine):
             self.second_tries_are_due(100)
             self.start(0)
         self.promises_hold()
+        check_books(self.database, self.engine.organization_id)
         run = self.current
         assert run.finished_at is not None, f"The run is {run.state} for ever."
         assert self.engine.balance() == Decimal(1000) - run.charged + run.refunded

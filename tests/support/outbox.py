@@ -16,6 +16,7 @@ from models.store.contents import store_content
 from models.store.outgoing import NewMessage
 from tasks.content.sms import FrozenSms
 from tasks.runs.accept_messages import Accepted, accept_run, accept_single
+from tasks.runs.reconcile import reconcile
 from tasks.sending.outbox import OutboxSender
 from tests.support.engine import DOMAIN, Engine
 
@@ -115,3 +116,5 @@ def check_money(engine: Engine) -> None:
         ).one()
     assert row.ledger == engine.balance()
     assert row.undelivered == row.refunded
+    reconciled = reconcile(engine.database)
+    assert reconciled.is_clean, reconciled.summary

@@ -34,6 +34,14 @@ def add_people(engine: Engine, people: Sequence[Mapping[str, object]]) -> list[U
             session.execute(insert(Contact), row)
         members = [{**same, "list_id": engine.list_id, "contact_id": row["id"]} for row in rows]
         session.execute(insert(ContactListMember), members)
+        session.execute(
+            text("UPDATE organizations SET contacts_count = contacts_count + :added WHERE id = :organization_id"),
+            {**same, "added": len(rows)},
+        )
+        session.execute(
+            text("UPDATE contact_lists SET contacts_count = contacts_count + :added WHERE id = :list_id"),
+            {"list_id": engine.list_id, "added": len(rows)},
+        )
     return [row["id"] for row in rows]
 
 
