@@ -28,7 +28,7 @@ class GuardLimits:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What became of a campaign's messages, in messages. `bounced`: for good (hard), as reported after the hand-over."""
+    """What became of a campaign's messages, in messages. `bounced`: for good (hard), reported after the hand-over."""
 
     accepted: int = 0
     failed: int = 0

@@ -29,6 +29,7 @@ class Lease:
     cursor: int
     taken_over: bool  # from a sender whose lease ran out
     uncertain: int  # messages that takeover made uncertain
+    probes: bool = False  # only to see whether the provider works again
 
     def message_ids(self, start: int, stop: int) -> str:
         """Ids of the chunk's messages start .. stop - 1, counted within the chunk, as Postgres writes a uuid[]."""

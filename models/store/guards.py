@@ -1,16 +1,17 @@
 """What guards look at: counters of campaigns that are being sent, never their messages."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from models.rules.guards import GuardLimits, Seen
 from models.rules.lifecycle import RunKind, RunState
 from models.store.organizations import audit, read_organization
+from models.store.runs import campaign_totals
 from models.tables import Organization, Run
 
 
@@ -27,21 +28,17 @@ class Guarded:
 
 
 # Chunks are summed as everywhere (a million messages are 200 of them); a run that has too few is left out.
-_COUNTS = """
-    SELECT coalesce(sum(c.accepted), 0) AS accepted, coalesce(sum(c.failed), 0) AS failed
-    FROM chunks c WHERE c.run_id = r.id
-"""
-_TOTALS = """
-    k.accepted, k.failed, r.total_delivered AS delivered, r.total_hard_bounced AS bounced,
-    r.total_complained AS complained
-"""
-_GUARDED = text(f"""
-    SELECT r.id, r.organization_id, r.campaign_id, r.epoch, r.guarded_from, {_TOTALS},
+_GUARDED = text("""
+    SELECT r.id, r.organization_id, r.campaign_id, r.epoch, r.guarded_from, k.accepted, k.failed,
+           r.total_delivered AS delivered, r.total_hard_bounced AS bounced, r.total_complained AS complained,
            o.guard_least, o.guard_failed_percent, o.guard_bounced_percent, o.guard_complained_percent
-    FROM runs r JOIN organizations o ON o.id = r.organization_id CROSS JOIN LATERAL ({_COUNTS}) k
+    FROM runs r JOIN organizations o ON o.id = r.organization_id
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(c.accepted), 0) AS accepted, coalesce(sum(c.failed), 0) AS failed
+        FROM chunks c WHERE c.run_id = r.id
+    ) k
     WHERE r.state = :state AND r.kind = :kind AND k.accepted + k.failed >= o.guard_least
 """)
-_SEEN = text(f"SELECT {_TOTALS} FROM runs r CROSS JOIN LATERAL ({_COUNTS}) k WHERE r.id = :run")
 
 
 def guarded_runs(session: Session) -> Sequence[Guarded]:
@@ -62,11 +59,12 @@ def guarded_runs(session: Session) -> Sequence[Guarded]:
     ]
 
 
-def count_from_now(session: Session, run_id: UUID) -> None:
+def count_from_now(session: Session, organization_id: UUID, run_id: UUID) -> None:
     """What was seen of the run until now is known to who resumes it: guards count from here on."""
-    seen = _seen(session.execute(_SEEN, {"run": run_id}).one())
-    known = {name: getattr(seen, name) for name in Seen.__dataclass_fields__}
-    session.execute(update(Run).where(Run.id == run_id).values(guarded_from=known))
+    totals = campaign_totals(session, organization_id, [run_id])[run_id]
+    hard = select(Run.total_hard_bounced).where(Run.id == run_id)
+    seen = Seen(totals.sent, totals.failed, totals.delivered, session.execute(hard).scalar_one(), totals.complained)
+    session.execute(update(Run).where(Run.id == run_id).values(guarded_from=asdict(seen)))
 
 
 def _seen(row: Any) -> Seen:

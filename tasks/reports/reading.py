@@ -34,7 +34,7 @@ def is_hard(payload: dict[str, Any] | Any) -> bool:
 
 
 def is_lost_for_good(event: NewEvent) -> bool:
-    """Whether nobody will get the message: a hard bounce, or a number that cannot be reached (not a phone that is off)."""
+    """Whether nobody will get the message: a hard bounce, or a number that cannot be reached (not one that is off)."""
     return event.kind == ReportKind.FAILED or (event.kind == ReportKind.BOUNCED and is_hard(event.payload))
 
 

@@ -37,7 +37,7 @@ def resume_campaign(session: Session, organization_id: UUID, campaign_id: UUID) 
     assert campaign.run_id is not None
     run = read_run(session, organization_id, campaign.run_id)
     move_run(session, organization_id, run.id, RunState.QUEUED, epoch=run.epoch + 1, alive_at=func.now())
-    count_from_now(session, run.id)
+    count_from_now(session, organization_id, run.id)
     session.refresh(run)
     return campaign, run
 
