@@ -52,7 +52,8 @@ _STANDING = text("""
     FROM provider_circuits WHERE name = :name
 """)
 _HELD = text("""
-    SELECT name, open_until IS NOT NULL AS is_open, greatest(0, extract(epoch FROM greatest(open_until, throttled_until) - clock_timestamp())) AS wait,
+    SELECT name, open_until IS NOT NULL AS is_open,
+           greatest(0, extract(epoch FROM greatest(open_until, throttled_until) - clock_timestamp())) AS wait,
            CASE WHEN open_until IS NOT NULL THEN detail END AS detail
     FROM provider_circuits
     WHERE open_until IS NOT NULL OR throttled_until > clock_timestamp() ORDER BY name
