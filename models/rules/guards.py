@@ -53,6 +53,18 @@ class Seen:
         return self.delivered + self.bounced if self.delivered else self.accepted
 
 
+DEATHS_IN_A_ROW = 8
+"""Senders that died with the same chunk, one after another, without recording one outcome. The fourth has windows of a
+single message, so it is not a message that ends them."""
+
+
+def reason_of_deaths(takeovers: int) -> str | None:
+    """Why a campaign must not go on whose senders die; None when it may."""
+    if takeovers < DEATHS_IN_A_ROW:
+        return None
+    return f"senders_die: {takeovers} senders in a row ended with the same messages, and none recorded an answer."
+
+
 def reason_to_pause(limits: GuardLimits, seen: Seen) -> str | None:
     """Why a campaign must not go on, in words for people behind a short code; None when it may."""
     checks = [

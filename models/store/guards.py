@@ -12,7 +12,7 @@ from models.rules.guards import GuardLimits, Seen
 from models.rules.lifecycle import RunKind, RunState
 from models.store.organizations import audit, read_organization
 from models.store.runs import campaign_totals
-from models.tables import Organization, Run
+from models.tables import Chunk, Organization, Run
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,19 +25,21 @@ class Guarded:
     epoch: int
     limits: GuardLimits
     seen: Seen
+    takeovers: int  # of the chunk whose senders died most often in a row
 
 
 # Chunks are summed as everywhere (a million messages are 200 of them); a run that has too few is left out.
 _GUARDED = text("""
-    SELECT r.id, r.organization_id, r.campaign_id, r.epoch, r.guarded_from, k.accepted, k.failed,
+    SELECT r.id, r.organization_id, r.campaign_id, r.epoch, r.guarded_from, k.accepted, k.failed, k.takeovers,
            r.total_delivered AS delivered, r.total_hard_bounced AS bounced, r.total_complained AS complained,
            o.guard_least, o.guard_failed_percent, o.guard_bounced_percent, o.guard_complained_percent
     FROM runs r JOIN organizations o ON o.id = r.organization_id
     CROSS JOIN LATERAL (
-        SELECT coalesce(sum(c.accepted), 0) AS accepted, coalesce(sum(c.failed), 0) AS failed
+        SELECT coalesce(sum(c.accepted), 0) AS accepted, coalesce(sum(c.failed), 0) AS failed,
+               coalesce(max(c.takeovers), 0) AS takeovers
         FROM chunks c WHERE c.run_id = r.id
     ) k
-    WHERE r.state = :state AND r.kind = :kind AND k.accepted + k.failed >= o.guard_least
+    WHERE r.state = :state AND r.kind = :kind AND (k.accepted + k.failed >= o.guard_least OR k.takeovers > 1)
 """)
 
 
@@ -54,6 +56,7 @@ def guarded_runs(session: Session) -> Sequence[Guarded]:
                 row.guard_least, row.guard_failed_percent, row.guard_bounced_percent, row.guard_complained_percent
             ),
             _seen(row).since(Seen(**(row.guarded_from or {}))),
+            row.takeovers,
         )
         for row in rows
     ]
@@ -65,6 +68,7 @@ def count_from_now(session: Session, organization_id: UUID, run_id: UUID) -> Non
     hard = select(Run.total_hard_bounced).where(Run.id == run_id)
     seen = Seen(totals.sent, totals.failed, totals.delivered, session.execute(hard).scalar_one(), totals.complained)
     session.execute(update(Run).where(Run.id == run_id).values(guarded_from=asdict(seen)))
+    session.execute(update(Chunk).where(Chunk.run_id == run_id, Chunk.takeovers > 0).values(takeovers=0))
 
 
 def _seen(row: Any) -> Seen:

@@ -135,6 +135,7 @@ class Chunk(Base):
     cursor: Mapped[int] = mapped_column(server_default=sql_text("0"))
     recorded: Mapped[int] = mapped_column(server_default=sql_text("0"))
     fence: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    takeovers: Mapped[int] = mapped_column(server_default=sql_text("0"))  # in a row, without one outcome in between
     lease_until: Mapped[datetime | None]
     leased_by: Mapped[str | None]
     accepted: Mapped[int] = mapped_column(server_default=sql_text("0"))

@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from models.errors import IllegalState
-from models.rules.guards import reason_to_pause
+from models.rules.guards import reason_of_deaths, reason_to_pause
 from models.session import Database
 from models.store.campaign_states import lock_campaign
 from models.store.guards import Guarded, guarded_runs
@@ -31,7 +31,7 @@ def pause_failing(database: Database) -> list[Paused]:
         guarded = guarded_runs(session)
     paused = []
     for run in guarded:
-        reason = reason_to_pause(run.limits, run.seen)
+        reason = reason_to_pause(run.limits, run.seen) or reason_of_deaths(run.takeovers)
         if reason is None:
             continue
         with database.transaction(None) as session:

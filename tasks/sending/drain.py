@@ -24,7 +24,7 @@ from tasks.sending.composing import Compose, Composers, compose_or_fail
 from tasks.sending.handing_over import hand_over
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
-from tasks.sending.rate import Rate
+from tasks.sending.rate import Rate, careful_size
 from tasks.sending.results import RetryPolicy, suppressed_result, to_result
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,8 @@ class Drainer:
         if lease.probes:
             planned = planned[:PROBE_MESSAGES]
         self._is_held = False
-        windows = [planned[i : i + self.window_size] for i in range(0, len(planned), self.window_size)]
+        size = careful_size(self.window_size, lease.takeovers)
+        windows = [planned[i : i + size] for i in range(0, len(planned), size)]
         ends = _ends(lease.cursor, windows)
         clearance = await self._in_thread(
             lambda: self.journal.step(

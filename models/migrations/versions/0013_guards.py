@@ -23,6 +23,7 @@ def upgrade() -> None:
     op.add_column("campaigns", sa.Column("pause_reason", sa.Text(), nullable=True))
     op.add_column("runs", sa.Column("total_hard_bounced", sa.Integer(), server_default="0", nullable=False))
     op.add_column("runs", sa.Column("guarded_from", sa.dialects.postgresql.JSONB(), nullable=True))
+    op.add_column("chunks", sa.Column("takeovers", sa.Integer(), server_default="0", nullable=False))
     op.create_table(
         "provider_circuits",
         sa.Column("name", sa.Text(), nullable=False),
@@ -41,6 +42,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("provider_circuits")
+    op.drop_column("chunks", "takeovers")
     op.drop_column("runs", "guarded_from")
     op.drop_column("runs", "total_hard_bounced")
     op.drop_column("campaigns", "pause_reason")
