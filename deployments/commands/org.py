@@ -121,9 +121,8 @@ def guards(
     """
     if least < 1:
         raise InvalidInput({"least": ["--least must be at least 1."]})
-    shares = [
-        _percent(name, text) for name, text in (("failed", failed), ("bounced", bounced), ("complained", complained))
-    ]
+    texts = {"failed": failed, "bounced": bounced, "complained": complained}
+    shares = [_percent(name, text) for name, text in texts.items()]
     with engine_session("org guards", data_dir) as session:
         set_limits(session, organization, GuardLimits(least, *shares), actor="operator")
     for what, share in zip(("refused for good", "bounced for good", "complained of"), shares, strict=True):
@@ -138,9 +137,8 @@ def _percent(name: str, text: str) -> Decimal | None:
     except InvalidOperation:
         share = Decimal(-1)
     if not share.is_finite() or not 0 <= share <= 100 or share != round(share, 2):
-        raise InvalidInput(
-            {name: [f'--{name} must be a percentage from 0 to 100 with at most two decimals, or "off".']}
-        )
+        allowed = 'a percentage from 0 to 100 with at most two decimals, or "off"'
+        raise InvalidInput({name: [f"--{name} must be {allowed}."]})
     return share
 
 
