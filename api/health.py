@@ -16,6 +16,7 @@ from api.starter import prefect_client
 from models.migrations.run import current_revision, head_revision
 from models.pipelines import PARAMETERS, WORK_POOL
 from models.settings import Settings
+from models.store.circuits import unavailable
 from models.store.heartbeats import last_seen
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,8 @@ def everything() -> Response:
     _look_at_prefect(health, found.settings)
     if found.settings.smtp_url is None:
         health.warnings.append(NO_REAL_PROVIDER)
+    if health.checks["schema"]:
+        health.warnings += _providers_left_alone(found)
     return health.answer()
 
 
@@ -105,6 +108,15 @@ def _courier_lives(found: Resources) -> bool:
     with found.database.transaction(None) as session:
         silence = last_seen(session, "courier")
     return silence is not None and silence < COURIER_SILENCE_MAX
+
+
+def _providers_left_alone(found: Resources) -> list[str]:
+    try:
+        with found.database.transaction(None) as session:
+            return [each.in_words for each in unavailable(session)]
+    except SQLAlchemyError as error:
+        logger.warning("Health: providers: %s", type(error).__name__)
+        return []
 
 
 def _look_at_prefect(health: Health, settings: Settings) -> None:

@@ -6,7 +6,7 @@ up. prometheus-client itself reads that variable when it is imported, so it is n
 
 import os
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 
 from flask import Blueprint, Flask, Response, g, request
@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from api.scope import Resources, resources
 from models.rules.lifecycle import Channel
+from models.store.circuits import Unavailable, unavailable
 from models.store.heartbeats import engine_gauges, last_seen, outbox_gauges
 from models.store.reconcile import LastReconciliation, last_reconciliation
 
@@ -42,13 +43,17 @@ class _Now(Collector):
                 numbers = engine_gauges(session)
                 waiting = outbox_gauges(session)
                 reconciled = last_reconciliation(session)
+                left_alone = unavailable(session)
         except SQLAlchemyError:
             up.add_metric([], 0)
             return [up]
         up.add_metric([], 1)
         if seen is not None:
             silence.add_metric([], seen.total_seconds())
-        return [up, silence, *_engine(numbers), *_outbox(waiting), *_reconciled(reconciled)]
+        return [
+            *(up, silence, *_engine(numbers), *_outbox(waiting)),
+            *(*_reconciled(reconciled), _providers(left_alone)),
+        ]
 
 
 def _engine(numbers: list[tuple[str, str, int]]) -> list[Metric]:
@@ -90,6 +95,17 @@ def _reconciled(last: LastReconciliation | None) -> list[Metric]:
         differences.add_metric([], last.differences)
         unfinished.add_metric([], last.unfinished)
     return [at, differences, unfinished]
+
+
+def _providers(left_alone: Sequence[Unavailable]) -> Metric:
+    """Of each channel, whether a provider of it is left alone since it does not work."""
+    gauge = GaugeMetricFamily(
+        "exosend_provider_unavailable", "1 while nobody sends by a channel's provider.", labels=["channel"]
+    )
+    broken = {each.name.partition("/")[0] for each in left_alone if each.is_open}
+    for channel in Channel:
+        gauge.add_metric([channel], int(channel.value in broken))
+    return gauge
 
 
 @blueprint.get("/metrics")

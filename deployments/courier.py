@@ -3,7 +3,8 @@
 It sends single messages and small runs, and applies what providers reported, in threads of their own
 (deployments/courier_outbox.py, deployments/courier_reports.py). It starts queued runs that the API could not start,
 starts the flows that send bulk SMS and batches where none does, fires scheduled campaigns, puts due second tries into
-chunks, sends the chunks of dead senders (in child processes), closes runs, completes SMS campaigns, writes the results
+chunks, sends the chunks of dead senders (in child processes), closes runs, completes SMS campaigns, pauses campaigns of
+which too much goes wrong, writes the results
 that are missing, and removes answers that were kept for idempotency keys long enough. Any number of couriers may run:
 whatever one does is a conditional UPDATE, or idempotent.
 """
@@ -24,6 +25,7 @@ from api.starter import start_flow
 from deployments.courier_children import Children
 from deployments.courier_completion import Completion
 from deployments.courier_drainers import DrainerStarts
+from deployments.courier_guard import Guard
 from deployments.courier_outbox import OutboxThreads
 from deployments.courier_removal import Removal
 from deployments.courier_reports import ReportsThread
@@ -74,6 +76,7 @@ class Courier:
         self._removal = Removal(self._database)
         self._lost_at = 0.0
         self._completion = Completion(self._database)
+        self._guard = Guard(self._database)
         self._drainers = DrainerStarts(settings, self._database)
         self._outbox = OutboxThreads(settings, self._name)
         self._reports = ReportsThread(self._database)
@@ -96,6 +99,7 @@ class Courier:
             self._adopt_orphans,
             self._close,
             self._completion.complete_campaigns,
+            self._guard.pause_campaigns,
             self._write_results,
             self._make_partitions,
             self._removal.remove_old,

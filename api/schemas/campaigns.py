@@ -14,6 +14,11 @@ SCHEDULED_AT = {
     "description": "ISO 8601. Without an offset it is in `timezone`, else in the organization's, else UTC.",
 }
 
+PAUSE_REASON = {
+    "description": "Why it paused itself, as `too_many_failures: …`; null where a person paused it.",
+    "example": None,
+}
+
 
 class CampaignQuery(PageQuery):
     """Which campaigns to list."""
@@ -107,6 +112,7 @@ class CampaignSchema(Schema):
     click_rate = fields.String(required=True, metadata={"description": "Clicked ÷ sent."})
     bounce_rate = fields.String(required=True, metadata={"description": "Bounced ÷ sent."})
     failure_reason = fields.String(required=True, allow_none=True)
+    pause_reason = fields.String(required=True, allow_none=True, metadata=PAUSE_REASON)
     created_at = Time(required=True)
     updated_at = Time(required=True)
     sent_at = Time(required=True, allow_none=True, metadata={"description": "When sending started."})

@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from api.schemas.campaigns import LISTS_MAX, SCHEDULED_AT, STATUSES
+from api.schemas.campaigns import LISTS_MAX, PAUSE_REASON, SCHEDULED_AT, STATUSES
 from api.schemas.fields import Amount, Choice, Identifier, Identifiers, Input, Text, Texts, Time, Whole
 
 MESSAGE_MAX = 10_000  # characters; a source with merge tags may be longer than the ten segments of its texts
@@ -61,6 +61,7 @@ class SmsCampaignSchema(Schema):
     )
     total_segments = fields.Integer(required=True)
     total_cost = Amount(required=True, metadata={"description": "Held or charged, less what was refunded."})
+    pause_reason = fields.String(required=True, allow_none=True, metadata=PAUSE_REASON)
     scheduled_at = Time(required=True, allow_none=True)
     timezone = fields.String(required=True, allow_none=True)
     batch_size = fields.Integer(required=True)

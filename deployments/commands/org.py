@@ -4,14 +4,22 @@ import json
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from cyclopts import Parameter
 
 from deployments.connection import engine_session
 from models.errors import InvalidInput
 from models.rules.domain_names import is_public_suffix, normalise_domain
+from models.rules.guards import (
+    BOUNCED_PERCENT,
+    COMPLAINED_PERCENT,
+    FAILED_PERCENT,
+    LEAST_MESSAGES,
+    GuardLimits,
+)
 from models.rules.sender_id import parse_sender_id
+from models.store.guards import set_limits
 from models.store.organizations import (
     add_verified_domain,
     create_organization,
@@ -82,6 +90,56 @@ def create(
     print(f"organization_id: {organization_id}")
     print(f"token:           {token.text}")
     print("Keep the token: only its hash is stored.")
+
+
+def guards(
+    organization: UUID,
+    /,
+    *,
+    least: int = LEAST_MESSAGES,
+    failed: str = str(FAILED_PERCENT),
+    bounced: str = str(BOUNCED_PERCENT),
+    complained: str = str(COMPLAINED_PERCENT),
+    data_dir: Path | None = None,
+) -> None:
+    """Set when an organization's campaigns pause themselves; what is left out is set to its default.
+
+    Parameters
+    ----------
+    organization
+        Its id.
+    least
+        Messages that must be handed over, or reported, before their shares say anything.
+    failed
+        Percent of the messages handed over that may be refused for good, or "off".
+    bounced
+        Percent of the messages reported that may bounce for good, or "off".
+    complained
+        Percent of the messages reported that may bring a complaint, or "off".
+    data_dir
+        Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
+    """
+    if least < 1:
+        raise InvalidInput({"least": ["--least must be at least 1."]})
+    texts = {"failed": failed, "bounced": bounced, "complained": complained}
+    shares = [_percent(name, text) for name, text in texts.items()]
+    with engine_session("org guards", data_dir) as session:
+        set_limits(session, organization, GuardLimits(least, *shares), actor="operator")
+    for what, share in zip(("refused for good", "bounced for good", "complained of"), shares, strict=True):
+        print(f"{what}: " + ("no limit" if share is None else f"at most {share} % of {least} messages or more"))
+
+
+def _percent(name: str, text: str) -> Decimal | None:
+    if text == "off":
+        return None
+    try:
+        share = Decimal(text)
+    except InvalidOperation:
+        share = Decimal(-1)
+    if not share.is_finite() or not 0 <= share <= 100 or share != round(share, 2):
+        allowed = 'a percentage from 0 to 100 with at most two decimals, or "off"'
+        raise InvalidInput({name: [f"--{name} must be {allowed}."]})
+    return share
 
 
 def _name(text: str) -> str:

@@ -110,6 +110,15 @@ class ChunkState(StrEnum):
     DONE = "done"
 
 
+CHUNK_MOVES: Mapping[ChunkState, frozenset[ChunkState]] = {
+    ChunkState.OUTBOX: frozenset({ChunkState.DONE}),
+    ChunkState.READY: frozenset({ChunkState.LEASED}),
+    # Leased again: its lease ran out, and another sender takes it over.
+    ChunkState.LEASED: frozenset({ChunkState.LEASED, ChunkState.READY, ChunkState.DONE}),
+    ChunkState.DONE: frozenset(),
+}
+
+
 class MessageState(StrEnum):
     """What became of a message so far."""
 
@@ -148,9 +157,8 @@ MESSAGE_MOVES: Mapping[MessageState, frozenset[MessageState]] = {
             MessageState.CANCELLED,
         }
     ),
-    MessageState.DEFERRED: frozenset(
-        {MessageState.PLANNED, MessageState.FAILED, MessageState.SUPPRESSED, MessageState.CANCELLED}
-    ),
+    # Whatever becomes of it, it is planned again first: then it is in a chunk, or claimed, and somebody's.
+    MessageState.DEFERRED: frozenset({MessageState.PLANNED}),
     # A late true answer is always welcome; `planned` is the policy "resend".
     MessageState.UNCERTAIN: frozenset({MessageState.ACCEPTED, MessageState.FAILED, MessageState.PLANNED}) | _REPORTED,
     MessageState.ACCEPTED: _REPORTED,

@@ -127,7 +127,7 @@ def mirrored_campaigns(session: Session) -> Sequence[Campaign]:
 _COMPLETE = text("""
     UPDATE campaigns c SET status = 'completed', completed_at = now(), updated_at = now()
     FROM runs r
-    WHERE c.status = 'sent' AND r.id = c.run_id AND CASE
+    WHERE c.status = ANY(:from) AND r.id = c.run_id AND CASE
         WHEN r.finished_at < now() - make_interval(hours => :hours) THEN true
         WHEN r.total_delivered + r.total_bounced
              < (SELECT coalesce(sum(k.accepted), 0) FROM chunks k WHERE k.run_id = r.id) THEN false
@@ -142,7 +142,8 @@ def complete_reported(session: Session, *, report_hours: int) -> Sequence[UUID]:
 
     For the engine, over all organizations; returns their ids.
     """
-    return session.execute(_COMPLETE, {"hours": report_hours}).scalars().all()
+    sources = sources_of(CAMPAIGN_MOVES[Channel.SMS], CampaignStatus.COMPLETED)
+    return session.execute(_COMPLETE, {"hours": report_hours, "from": sources}).scalars().all()
 
 
 def minutes_late(session: Session, campaign: Campaign) -> float:

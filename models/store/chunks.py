@@ -4,7 +4,7 @@ Each function is one step of the protocol in docs/decisions/0004-chunks-and-unce
 Writes of a sender name its fence; under an older fence they change nothing and raise StaleLease.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -29,6 +29,8 @@ class Lease:
     cursor: int
     taken_over: bool  # from a sender whose lease ran out
     uncertain: int  # messages that takeover made uncertain
+    takeovers: int = 0  # senders in a row that died with it and recorded nothing
+    probes: bool = False  # only to see whether the provider works again
 
     def message_ids(self, start: int, stop: int) -> str:
         """Ids of the chunk's messages start .. stop - 1, counted within the chunk, as Postgres writes a uuid[]."""
@@ -62,10 +64,11 @@ WITH free AS (
     ORDER BY c.no LIMIT 1 FOR UPDATE OF c SKIP LOCKED
 )
 UPDATE chunks c
-SET state = 'leased', fence = c.fence + 1, leased_by = %(who)s, lease_until = now() + make_interval(secs => %(lease)s)
+SET state = 'leased', fence = c.fence + 1, takeovers = c.takeovers + (free.state = 'leased')::int, leased_by = %(who)s,
+    lease_until = now() + make_interval(secs => %(lease)s)
 FROM free WHERE c.run_id = free.run_id AND c.no = free.no
 RETURNING c.run_id, c.organization_id, c.no, c.fence, c.first_position, c.positions, c.size, c.cursor, c.recorded,
-          free.state = 'leased' AS taken_over
+          free.state = 'leased' AS taken_over, c.takeovers
 """
 
 # What a dead sender may have handed over and nobody recorded. Only what its cursor passed since the last record:
@@ -100,23 +103,33 @@ def claim_chunk(
     row = connection.execute(_CLAIM, claim).fetchone()
     if row is None:
         return None
-    run, organization, no, fence, first, positions, size, cursor, recorded, taken_over = row
+    run, organization, no, fence, first, positions, size, cursor, recorded, taken_over, takeovers = row
     lease = Lease(
-        run, organization, no, fence, first, tuple(positions) if positions else None, size, cursor, taken_over, 0
+        run,
+        organization,
+        no,
+        fence,
+        first,
+        tuple(positions) if positions else None,
+        size,
+        cursor,
+        taken_over,
+        uncertain=0,
+        takeovers=takeovers,
     )
     if recorded == cursor:  # always, where the chunk was given back
         return lease
     mark = {"ids": lease.message_ids(recorded, cursor), "made_on": made_on(run_id), "run": run_id, "no": no}
     marked = connection.execute(_MARK_UNCERTAIN, mark).fetchone()
     assert marked is not None
-    return Lease(run, organization, no, fence, first, lease.positions, size, cursor, taken_over, int(marked[0]))
+    return replace(lease, uncertain=int(marked[0]))
 
 
 _ADVANCE = """
 UPDATE chunks SET cursor = %(cursor)s, recorded = recorded + %(results)s, state = %(state)s,
     accepted = accepted + %(accepted)s, failed = failed + %(failed)s, suppressed = suppressed + %(suppressed)s,
     uncertain = uncertain + %(uncertain)s, deferred = deferred + %(deferred)s, cancelled = cancelled + %(cancelled)s,
-    refundable = refundable + %(refundable)s,
+    refundable = refundable + %(refundable)s, takeovers = CASE WHEN %(results)s > 0 THEN 0 ELSE takeovers END,
     lease_until = CASE WHEN %(state)s = 'leased' THEN lease_until END
 WHERE run_id = %(run)s AND no = %(no)s AND fence = %(fence)s AND state = 'leased'
 RETURNING recorded

@@ -11,8 +11,9 @@ from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from models.errors import StaleLease
 from models.rules.ids import made_on, message_ids_text
-from models.rules.lifecycle import MessageState
+from models.rules.lifecycle import MESSAGE_MOVES, ChunkState, MessageState, sources_of
 from models.rules.reports import Report
 from models.session import driver
 from models.store.arrays import common_or_array
@@ -172,7 +173,7 @@ def record_evidence(
         state: [result for result in results if result.state is state]
         for state in (MessageState.ACCEPTED, MessageState.FAILED)
     }
-    undecided = [MessageState.UNCERTAIN, MessageState.PLANNED]
+    undecided = [MessageState(source) for source in sources_of(MESSAGE_MOVES, MessageState.ACCEPTED)]
     refundable = _cost(session, lease, known[MessageState.FAILED], undecided)
     moved = {
         (state, source): _record(session, lease, known[state], provider, [source]) if known[state] else 0
@@ -225,23 +226,32 @@ def suppressed_among(session: Session, organization_id: UUID, channel: str, reci
 _CANCEL = """
 WITH gone AS (
     UPDATE messages SET state = 'cancelled', error_code = 'cancelled'
-    WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state = 'planned'
+    WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state = ANY(%(from)s)
     RETURNING cost
 )
 UPDATE chunks SET state = 'done', lease_until = NULL, cancelled = cancelled + (SELECT count(*) FROM gone),
                   refundable = refundable + (SELECT coalesce(sum(cost), 0) FROM gone)
-WHERE run_id = %(run)s AND no = %(no)s
+WHERE run_id = %(run)s AND no = %(no)s AND fence = %(fence)s AND state = %(leased)s
 RETURNING cancelled
 """
 
 
 def cancel_chunk(session: Session, lease: Lease) -> int:
-    """Cancel what a leased chunk has not handed over, and end it; returns how many messages.
+    """Cancel what a leased chunk has not handed over, and end it; returns how many messages. Raises StaleLease.
 
     What is before the cursor is decided, or waits for a second try in a chunk of its own.
     """
     ids = lease.message_ids(lease.cursor, lease.size)
-    parameters = {"ids": ids, "made_on": made_on(lease.run_id), "run": lease.run_id, "no": lease.no}
+    parameters = {
+        "ids": ids,
+        "made_on": made_on(lease.run_id),
+        "run": lease.run_id,
+        "no": lease.no,
+        "fence": lease.fence,
+        "leased": ChunkState.LEASED.value,
+        "from": sources_of(MESSAGE_MOVES, MessageState.CANCELLED),
+    }
     row = driver(session).execute(_CANCEL, parameters).fetchone()
-    assert row is not None
+    if row is None:
+        raise StaleLease(f"Chunk {lease.no} of run {lease.run_id} is another sender's by now.")
     return int(row[0])

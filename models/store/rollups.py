@@ -55,18 +55,19 @@ _RUNS = """
 UPDATE runs r
 SET total_delivered = total_delivered + delivered, total_opened = total_opened + opened,
     total_clicked = total_clicked + clicked, total_bounced = total_bounced + bounced,
-    total_complained = total_complained + complained, total_unsubscribed = total_unsubscribed + unsubscribed
-FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[])
-     AS d (run_id, delivered, opened, clicked, bounced, complained, unsubscribed)
+    total_complained = total_complained + complained, total_unsubscribed = total_unsubscribed + unsubscribed,
+    total_hard_bounced = total_hard_bounced + hard_bounced
+FROM unnest(%s::uuid[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[], %s::int[])
+     AS d (run_id, delivered, opened, clicked, bounced, complained, unsubscribed, hard_bounced)
 WHERE r.id = d.run_id
 """
 
 
 def count_by_run(session: Session, tallies: Mapping[UUID, Mapping[str, int]]) -> None:
-    """Add to the totals of runs, which are locked, by the names of COUNTED."""
+    """Add to the totals of runs, which are locked, by the names of COUNTED and `hard_bounced`."""
     if tallies:
         ids = sorted(tallies)
-        driver(session).execute(_RUNS, [ids, *_columns(COUNTED, [tallies[id_] for id_ in ids])])
+        driver(session).execute(_RUNS, [ids, *_columns((*COUNTED, "hard_bounced"), [tallies[id_] for id_ in ids])])
 
 
 def _columns(names: Sequence[str], tallies: Sequence[Mapping[str, int]]) -> list[list[int]]:

@@ -233,6 +233,17 @@ def note_send_failure(session: Session, run_id: UUID) -> None:
     session.execute(_REST, {"run": run_id})
 
 
+def rest_run(session: Session, run_id: UUID, seconds: float) -> None:
+    """No sender is started before so many seconds have passed."""
+    until = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    session.execute(update(Run).where(Run.id == run_id).values(rest_until=until))
+
+
+def rests(session: Session, run_id: UUID) -> bool:
+    """Whether no sender is to be started now."""
+    return session.execute(select(Run.rest_until > func.now()).where(Run.id == run_id)).scalar_one() is True
+
+
 def forget_send_failures(session: Session, run_id: UUID) -> None:
     """A sender worked."""
     session.execute(update(Run).where(Run.id == run_id).values(send_failures=0, rest_until=None))

@@ -21,6 +21,7 @@ NAMING = {
 }
 
 Money = Annotated[Decimal, mapped_column(Numeric(14, 4))]
+Percent = Annotated[Decimal, mapped_column(Numeric(5, 2))]
 CreatedAt = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.now())]
 Id = Annotated[UUID, mapped_column(PostgresUUID(as_uuid=True), default=new_id)]
 

@@ -55,6 +55,7 @@ class Campaign(Base):
     schedule_flow_run_id: Mapped[UUID | None]  # the scheduled flow run in Prefect that stands for `scheduled_at`
     run_id: Mapped[UUID | None]
     failure_reason: Mapped[str | None]
+    pause_reason: Mapped[str | None]  # why it paused itself
     sent_at: Mapped[datetime | None]  # when sending started
     completed_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

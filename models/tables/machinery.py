@@ -21,6 +21,25 @@ class Heartbeat(Base):
     details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
 
 
+class ProviderCircuit(Base):
+    """How a provider does, for all who send by it: a row is there while something is wrong (models/rules/circuit.py).
+
+    Unlogged: after a crash of Postgres everybody tries again.
+    """
+
+    __tablename__ = "provider_circuits"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    failures: Mapped[int] = mapped_column(server_default=text("0"))  # windows in a row that did not get through
+    opened: Mapped[int] = mapped_column(server_default=text("0"))  # how often in a row
+    open_until: Mapped[datetime | None]
+    probed_until: Mapped[datetime | None]  # somebody tries whether it works again
+    throttled_until: Mapped[datetime | None]  # it asked for a pause
+    detail: Mapped[str | None]
+    failed_at: Mapped[CreatedAt]
+
+
 class RateBucket(Base):
     """A token bucket that all senders of one limit share. Unlogged: after a crash it starts full again."""
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from models.tables.base import Base, CreatedAt, Id, Money
+from models.tables.base import Base, CreatedAt, Id, Money, Percent
 
 
 class Organization(Base):
@@ -16,6 +16,11 @@ class Organization(Base):
         CheckConstraint("balance >= 0", name="balance"),
         CheckConstraint("rate_limit > 0", name="rate_limit"),
         CheckConstraint("uncertain_policy IN ('resend', 'hold', 'fail')", name="uncertain_policy"),
+        CheckConstraint(
+            "guard_least > 0 AND guard_failed_percent BETWEEN 0 AND 100 AND guard_bounced_percent BETWEEN 0 AND 100"
+            " AND guard_complained_percent BETWEEN 0 AND 100",
+            name="guards",
+        ),
     )
 
     id: Mapped[Id] = mapped_column(primary_key=True)
@@ -25,6 +30,11 @@ class Organization(Base):
     rate_limit: Mapped[int] = mapped_column(server_default=text("60"))  # requests a minute
     timezone: Mapped[str | None]
     uncertain_policy: Mapped[str] = mapped_column(server_default=text("'hold'"))
+    # When a campaign pauses itself (models/rules/guards.py); a share of NULL is no limit.
+    guard_least: Mapped[int] = mapped_column(server_default=text("500"))
+    guard_failed_percent: Mapped[Percent | None] = mapped_column(server_default=text("20"))
+    guard_bounced_percent: Mapped[Percent | None] = mapped_column(server_default=text("10"))
+    guard_complained_percent: Mapped[Percent | None] = mapped_column(server_default=text("0.5"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     contacts_count: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[CreatedAt]

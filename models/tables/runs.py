@@ -55,6 +55,8 @@ class Run(Base):
     total_bounced: Mapped[int] = mapped_column(server_default=sql_text("0"))
     total_complained: Mapped[int] = mapped_column(server_default=sql_text("0"))
     total_unsubscribed: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    total_hard_bounced: Mapped[int] = mapped_column(server_default=sql_text("0"))  # of those bounced
+    guarded_from: Mapped[dict[str, int] | None] = mapped_column(JSONB(none_as_null=True))  # seen before its last resume
     funnel: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     failure_code: Mapped[str | None]
     failure_reason: Mapped[str | None]
@@ -133,6 +135,7 @@ class Chunk(Base):
     cursor: Mapped[int] = mapped_column(server_default=sql_text("0"))
     recorded: Mapped[int] = mapped_column(server_default=sql_text("0"))
     fence: Mapped[int] = mapped_column(server_default=sql_text("0"))
+    takeovers: Mapped[int] = mapped_column(server_default=sql_text("0"))  # in a row, without one outcome in between
     lease_until: Mapped[datetime | None]
     leased_by: Mapped[str | None]
     accepted: Mapped[int] = mapped_column(server_default=sql_text("0"))

@@ -23,7 +23,7 @@ from models.store.rollups import count_by_day, count_by_run, count_clients, coun
 from models.store.suppressing import add_soft_bounces, end_rows_of_bounces, suppress_alone, suppress_reported
 from tasks.reports.consequences import Consequences, consequences_of
 from tasks.reports.engagement import Engagement, engagement_of
-from tasks.reports.reading import read_report
+from tasks.reports.reading import is_lost_for_good, read_report
 from tasks.reports.tallies import Change, tally_by_day, tally_by_run
 
 log = logging.getLogger(__name__)
@@ -83,7 +83,7 @@ def _apply(session: Session, reports: Sequence[Incoming], messages: Mapping[UUID
     reported_messages.write_facts(session, changed)
     reported_messages.settle_uncertain(session, [each.message for each in changes if each.was_uncertain])
     _follow(session, consequences_of(changes, new))
-    count_by_run(session, tally_by_run(changes))
+    count_by_run(session, tally_by_run(changes, {event.message_id for event in new if is_lost_for_good(event)}))
     count_by_day(session, tally_by_day(changes))
 
 

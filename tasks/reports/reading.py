@@ -33,6 +33,11 @@ def is_hard(payload: dict[str, Any] | Any) -> bool:
     return payload.get("bounce_type") == "hard"
 
 
+def is_lost_for_good(event: NewEvent) -> bool:
+    """Whether nobody will get the message: a hard bounce, or a number that cannot be reached (not one that is off)."""
+    return event.kind == ReportKind.FAILED or (event.kind == ReportKind.BOUNCED and is_hard(event.payload))
+
+
 def text_of(payload: dict[str, Any] | Any, name: str) -> str | None:
     """A text of the payload, if it is one."""
     value = payload.get(name)

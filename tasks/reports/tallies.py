@@ -1,7 +1,7 @@
 """How counts move when messages' facts do: pure."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -34,13 +34,15 @@ class Change:
         return [name for name in COUNTED if self.after.has(name) and not self.message.facts.has(name)]
 
 
-def tally_by_run(changes: Sequence[Change]) -> dict[UUID, dict[str, int]]:
-    """By how much the totals of runs move."""
+def tally_by_run(changes: Sequence[Change], hard: Collection[UUID] = ()) -> dict[UUID, dict[str, int]]:
+    """By how much the totals of runs move. `hard`: messages of which a bounce for good is reported."""
     tallies: dict[UUID, dict[str, int]] = defaultdict(lambda: defaultdict(int))
     for change in changes:
         if change.message.run_id is not None:
             for name in change.first_times:
                 tallies[change.message.run_id][name] += 1
+            if change.message.id in hard and "bounced" in change.first_times:
+                tallies[change.message.run_id]["hard_bounced"] += 1
     return tallies
 
 

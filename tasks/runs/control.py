@@ -7,13 +7,19 @@ from sqlalchemy.orm import Session
 
 from models.rules.lifecycle import CampaignStatus, RunState
 from models.store.campaign_states import illegal_move, lock_campaign, move_campaign
+from models.store.guards import count_from_now
 from models.store.runs import move_run, read_run
 from models.tables import Campaign, Run
 
 
-def pause_campaign(session: Session, organization_id: UUID, campaign_id: UUID) -> Campaign:
-    """Stop handing over at the next window. Raises NotFound, IllegalState unless it is sending."""
-    campaign = move_campaign(session, organization_id, campaign_id, CampaignStatus.PAUSED)
+def pause_campaign(
+    session: Session, organization_id: UUID, campaign_id: UUID, *, reason: str | None = None
+) -> Campaign:
+    """Stop handing over at the next window; `reason` where nobody asked for it.
+
+    Raises NotFound, IllegalState unless it is sending.
+    """
+    campaign = move_campaign(session, organization_id, campaign_id, CampaignStatus.PAUSED, pause_reason=reason)
     assert campaign.run_id is not None
     move_run(session, organization_id, campaign.run_id, RunState.PAUSED)
     return campaign
@@ -27,10 +33,11 @@ def resume_campaign(session: Session, organization_id: UUID, campaign_id: UUID) 
     campaign = lock_campaign(session, organization_id, campaign_id)
     if campaign.status != CampaignStatus.PAUSED.value:
         raise illegal_move(campaign, CampaignStatus.SENDING, verb="resumed")
-    campaign = move_campaign(session, organization_id, campaign_id, CampaignStatus.SENDING)
+    campaign = move_campaign(session, organization_id, campaign_id, CampaignStatus.SENDING, pause_reason=None)
     assert campaign.run_id is not None
     run = read_run(session, organization_id, campaign.run_id)
     move_run(session, organization_id, run.id, RunState.QUEUED, epoch=run.epoch + 1, alive_at=func.now())
+    count_from_now(session, organization_id, run.id)
     session.refresh(run)
     return campaign, run
 

@@ -24,6 +24,7 @@ from tasks.content.attachments import AttachedFile
 from tasks.providers.base import OutgoingMessage
 from tasks.runs.email_content import EmailComposer
 from tasks.runs.sms_content import SmsTexts, frozen_sms
+from tasks.sending.handing_over import POISON
 from tasks.sending.results import unmade_result
 
 log = logging.getLogger(__name__)
@@ -146,4 +147,4 @@ def compose_or_fail(message: PlannedMessage, compose: Compose) -> OutgoingMessag
     except Exception:
         # Else one recipient's odd data would end sender after sender, each with two windows in doubt.
         log.exception("Message %s cannot be made.", message.id)
-        return unmade_result(message, "The message could not be put together.")
+        return unmade_result(message, "The message could not be put together.", code=POISON)

@@ -14,15 +14,17 @@ from typing import TypeVar
 from uuid import UUID
 
 from models.errors import StaleLease
+from models.rules.circuit import PROBE_MESSAGES
 from models.rules.lifecycle import MessageState
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import LATE, Outcome, OutgoingMessage, Provider
+from tasks.sending.circuit import needs_noting
 from tasks.sending.composing import Compose, Composers, compose_or_fail
 from tasks.sending.handing_over import hand_over
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
-from tasks.sending.rate import Rate
+from tasks.sending.rate import Rate, careful_size
 from tasks.sending.results import RetryPolicy, suppressed_result, to_result
 
 log = logging.getLogger(__name__)
@@ -91,6 +93,7 @@ class Drainer:
     stop: Callable[[], bool]
     tally: Tally = field(default_factory=Tally)
     is_cut_off: bool = False  # the provider was aborted
+    _is_held: bool = False  # the provider is to be left alone
     _executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="journal"))
 
     async def drain(self) -> Tally:
@@ -116,7 +119,11 @@ class Drainer:
 
     async def _drain_chunk(self, lease: Lease) -> None:
         planned = await self._in_thread(lambda: self.journal.read(lease))
-        windows = [planned[i : i + self.window_size] for i in range(0, len(planned), self.window_size)]
+        if lease.probes:
+            planned = planned[:PROBE_MESSAGES]
+        self._is_held = False
+        size = careful_size(self.window_size, lease.takeovers)
+        windows = [planned[i : i + size] for i in range(0, len(planned), size)]
         ends = _ends(lease.cursor, windows)
         clearance = await self._in_thread(
             lambda: self.journal.step(
@@ -130,7 +137,7 @@ class Drainer:
         try:
             for k, window in enumerate(windows):
                 clearance = await self._fresh(window, clearance)
-                if not clearance.go or self.stop() or self.keeper.is_lost():
+                if not clearance.go or self._is_held or self.stop() or self.keeper.is_lost():
                     break
                 following = windows[k + 1] if k + 1 < len(windows) else []
                 sending = asyncio.create_task(self._send(window, ready, clearance))
@@ -143,7 +150,8 @@ class Drainer:
                 clearance = await step
                 results = []
             results, answered = self._results(answered), None
-            cursor, state = (ends[done - 1] if done else lease.cursor), "done" if done == len(windows) else "ready"
+            cursor = ends[done - 1] if done else lease.cursor
+            state = "done" if cursor == lease.size else "ready"
             await self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, state=state))
         except Exception:  # whatever broke: the answers are known here only
             results = results + self._results(answered)
@@ -210,6 +218,9 @@ class Drainer:
                     break
         finally:
             watch.cancel()
+        troubled = clearance.troubled
+        if needs_noting(answered.outcomes, troubled=troubled):
+            self._is_held = await self._in_thread(lambda: self.journal.note(answered.outcomes, troubled=troubled))
         return answered
 
     async def _look_again(self, messages: Sequence[PlannedMessage]) -> Clearance:

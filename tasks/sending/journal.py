@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -13,10 +13,13 @@ from models.errors import StaleLease
 from models.session import DATABASE_AWAY, Database
 from models.store import chunks, messages
 from models.store.chunks import Lease
+from models.store.circuits import standing
 from models.store.incoming_events import park_reports
 from models.store.messages import PlannedMessage, Result
 from models.store.rollups import count_sent
 from models.store.runs import lock_run, settle_run, still_sends
+from tasks.providers.base import Outcome
+from tasks.sending.circuit import Circuit
 from tasks.sending.results import count_results
 
 log = logging.getLogger(__name__)
@@ -35,6 +38,7 @@ class Clearance:
     go: bool
     suppressed: frozenset[str]
     checked_at: float  # time.monotonic
+    troubled: bool = False  # the provider was not well lately
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +53,26 @@ class Journal:
     provider: str
     lost: Callable[[], bool]
 
+    @property
+    def circuit(self) -> Circuit:
+        """The provider's."""
+        return Circuit.of(self.database, self.channel, self.provider)
+
     def claim(self, who: str, lease_seconds: float) -> Lease | None:
-        """The next free chunk of the run, leased; None when there is none."""
+        """The next free chunk of the run, leased; None when there is none, or when the provider is left alone."""
 
         def take() -> Lease | None:
             with self.database.transaction(None) as session:
-                return chunks.claim_chunk(session, self.run_id, self.epoch, who=who, lease_seconds=lease_seconds)
+                admission = self.circuit.admit(session)
+                if not admission.go:
+                    return None
+                found = chunks.claim_chunk(session, self.run_id, self.epoch, who=who, lease_seconds=lease_seconds)
+                if not admission.probes:
+                    return found
+                if found is None:
+                    self.circuit.give_up_probe(session)
+                    return None
+                return replace(found, probes=True)
 
         lease = self.insist(take)
         if lease is not None and lease.taken_over:
@@ -71,14 +89,19 @@ class Journal:
         return self.insist(look)
 
     def clear(self, session: Session, window: Sequence[PlannedMessage]) -> Clearance:
-        """Whether the run still sends at this epoch, and who of the window opted out since the plan."""
+        """Whether the run still sends at this epoch by a provider that works, and who opted out since the plan."""
         now = time.monotonic()
-        go = still_sends(session, self.run_id, self.epoch)
+        provider = standing(session, self.circuit.name)
+        go = still_sends(session, self.run_id, self.epoch) and not provider.is_held
         if not window or not go:
-            return Clearance(go, frozenset(), now)
+            return Clearance(go, frozenset(), now, provider.troubled)
         recipients = [message.recipient for message in window]
         suppressed = messages.suppressed_among(session, self.organization_id, self.channel, recipients)
-        return Clearance(go, frozenset(suppressed), now)
+        return Clearance(go, frozenset(suppressed), now, provider.troubled)
+
+    def note(self, outcomes: Sequence[Outcome], *, troubled: bool) -> bool:
+        """Tell everybody what a window says of the provider; returns whether nothing more may go out for now."""
+        return self.circuit.note(outcomes, troubled=troubled)
 
     def check(self, window: Sequence[PlannedMessage]) -> Clearance:
         """`clear` in a transaction of its own, for a window that had to wait."""

@@ -163,19 +163,20 @@ class OutboxSender:
             log.error("A window of the outbox broke; its claims run out.", exc_info=error)
 
     async def _deliver(self, journal: OutboxJournal, window: _Window) -> None:
-        answers = await self._answers(window)
+        answers, outcomes = await self._answers(window)
         self._learn(window)
-        await self._in_thread(lambda: self._record(journal, answers))
+        await self._in_thread(lambda: self._record(journal, answers, outcomes))
         self.sent += len(answers)
 
-    async def _answers(self, window: _Window) -> list[Answer]:
+    async def _answers(self, window: _Window) -> tuple[list[Answer], Sequence[Outcome]]:
+        """What is to be recorded, and what the provider said."""
         answers: list[Answer] = []
         going: list[tuple[Claimed, OutgoingMessage]] = []
         claimed_at = time.monotonic()
         try:
             made = await self._composed(window.claimed)
         except DATABASE_AWAY:
-            return [Answer(claimed, None) for claimed in window.claimed]
+            return [Answer(claimed, None) for claimed in window.claimed], []
         for claimed, message in zip(window.claimed, made, strict=True):
             if claimed.is_suppressed:
                 answers.append(Answer(claimed, suppressed_result(claimed.message)))
@@ -184,12 +185,12 @@ class OutboxSender:
             else:
                 going.append((claimed, message))
         if time.monotonic() - claimed_at > _FRESH_SECONDS:  # reading a content took that long: it is at hand next time
-            return answers + [Answer(claimed, None) for claimed, _ in going]
+            return answers + [Answer(claimed, None) for claimed, _ in going], []
         until = max(window.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
         outcomes = await self._outcomes(window, [message for _, message in going], until) if going else []
         for (claimed, _), outcome in zip(going, outcomes, strict=True):
             answers.append(Answer(claimed, self._result(claimed, outcome)))
-        return answers
+        return answers, outcomes
 
     async def _composed(self, claims: Sequence[Claimed]) -> list[OutgoingMessage | Result]:
         messages = [claimed.message for claimed in claims]
@@ -211,12 +212,13 @@ class OutboxSender:
             return None
         return to_result(claimed.message, outcome, self._policy)
 
-    def _record(self, journal: OutboxJournal, answers: Sequence[Answer]) -> None:
+    def _record(self, journal: OutboxJournal, answers: Sequence[Answer], outcomes: Sequence[Outcome]) -> None:
         """Until it is written: what was handed over is known here only."""
         began = time.monotonic()
         while True:
             try:
-                return journal.record(answers)
+                journal.record(answers)
+                return journal.note(outcomes)
             except DATABASE_AWAY as error:
                 waited = time.monotonic() - (self._stop_at or began)
                 if waited > (_STOP_SECONDS if self._stop_at is not None else _EVIDENCE_SECONDS):

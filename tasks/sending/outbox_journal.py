@@ -11,16 +11,20 @@ from uuid import UUID
 import psycopg
 from sqlalchemy.orm import Session
 
+from models.rules.circuit import PROBE_MESSAGES
 from models.rules.lifecycle import MessageState
 from models.session import DATABASE_AWAY, Database
 from models.store import outbox
 from models.store.chunks import Counts
+from models.store.circuits import standing
 from models.store.incoming_events import park_reports
 from models.store.ledger import post
 from models.store.messages import Result, record_by_id
 from models.store.outbox import Claimed
 from models.store.rollups import count_sent
 from models.store.runs import lock_run, settle_run
+from tasks.providers.base import Outcome
+from tasks.sending.circuit import Circuit, needs_noting
 from tasks.sending.results import count_results
 
 log = logging.getLogger(__name__)
@@ -53,6 +57,8 @@ class OutboxJournal:
         self._claims = 0
         self._unheard: list[str] = []
         self._peeking: psycopg.Connection | None = None
+        self._circuit = Circuit.of(database, channel, provider)
+        self._is_troubled = False  # the provider was not well, at the last claim
         self._is_idle = False  # nothing was found the last time
 
     def claim(self, limit: int) -> list[Claimed]:
@@ -65,13 +71,30 @@ class OutboxJournal:
             with self._database.transaction(None) as session:
                 for before in self._unheard:
                     outbox.release(session, before)
-                claimed = outbox.claim(session, self._channel, who=who, seconds=self._lease_seconds, limit=limit)
+                claimed = self._claim(session, who, limit)
         except DATABASE_AWAY:
             self._unheard.append(who)
             raise
         self._unheard.clear()
         self._is_idle = not claimed
         return claimed
+
+    def _claim(self, session: Session, who: str, limit: int) -> list[Claimed]:
+        """Nothing while the provider is left alone; a few where this is to see whether it works again."""
+        admission = self._circuit.admit(session)
+        if not admission.go:
+            return []
+        most = min(limit, PROBE_MESSAGES) if admission.probes else limit
+        claimed = outbox.claim(session, self._channel, who=who, seconds=self._lease_seconds, limit=most)
+        if admission.probes and not claimed:
+            self._circuit.give_up_probe(session)
+        self._is_troubled = standing(session, self._circuit.name).troubled
+        return claimed
+
+    def note(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell everybody what a window says of the provider."""
+        if needs_noting(outcomes, troubled=self._is_troubled):
+            self._circuit.note(outcomes, troubled=self._is_troubled)
 
     def close(self) -> None:
         """Close its own connection."""

@@ -46,3 +46,12 @@ def window_size(*, batch_size: int, messages_per_call: int, per_minute: int | No
     """
     second = batch_size if per_minute is None else max(1, per_minute // 60)
     return max(1, min(batch_size, messages_per_call, 500, second))
+
+
+def careful_size(size: int, takeovers: int) -> int:
+    """The window where so many senders died in a row: a quarter for each, at last a single message.
+
+    What is out when a sender dies is in doubt. Where something in the messages ends one sender after another, most of
+    the chunk would be: so each of them doubts less, until it is the message itself.
+    """
+    return max(1, size >> 2 * min(takeovers, 8))

@@ -69,10 +69,10 @@ def suppressed_result(message: PlannedMessage) -> Result:
     )
 
 
-def unmade_result(message: PlannedMessage, reason: str) -> Result:
+def unmade_result(message: PlannedMessage, reason: str, *, code: str = "content") -> Result:
     """The result of a message that cannot be put together, whatever provider it went to."""
     return Result(
-        message.id, message.position, MessageState.FAILED, code="content", detail=reason[:500], counts_as_try=False
+        message.id, message.position, MessageState.FAILED, code=code, detail=reason[:500], counts_as_try=False
     )
 
 

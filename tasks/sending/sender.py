@@ -12,11 +12,13 @@ import uvloop
 from models.rules.lifecycle import RunKind
 from models.session import Database
 from models.settings import Settings
+from models.store import circuits
 from models.store.contents import read_content
-from models.store.runs import find_run, forget_send_failures, note_send_failure
+from models.store.runs import find_run, forget_send_failures, note_send_failure, rest_run
 from models.tables import Run
 from tasks.providers.base import Provider
 from tasks.providers.registry import open_provider
+from tasks.sending.circuit import Circuit
 from tasks.sending.composing import ContentComposers
 from tasks.sending.drain import Drainer, Tally
 from tasks.sending.journal import Journal
@@ -42,6 +44,7 @@ class Sender:
         # The text of a campaign is a source with merge tags; of a request that sends at once it is what was written.
         self._composers = {literal: ContentComposers(database, literal_sms=literal) for literal in (False, True)}
         self._providers: dict[str, Provider] = {}
+        self._names: dict[str, str] = {}  # of providers, by channel
         self._keeper = LeaseKeeper(database, settings.lease_seconds)
         # uvloop: the same loop on asyncio's own reaches two thirds of the messages a second.
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
@@ -80,11 +83,20 @@ class Sender:
         if run.send_failures:
             with self._database.transaction(None) as session:
                 forget_send_failures(session, run_id)
+        self._rest(run, channel)
         return tally
+
+    def _rest(self, run: Run, channel: str) -> None:
+        """Have no sender started for the run while its provider is left alone."""
+        circuit = Circuit.of(self._database, channel, self._names[channel])
+        with self._database.transaction(None) as session:
+            if seconds := circuits.rest_seconds(session, circuit.name):
+                rest_run(session, run.id, seconds)
 
     async def _send(self, run: Run, epoch: int, channel: str, stop: Callable[[], bool], tally: Tally) -> None:
         if channel not in self._providers:
             self._providers[channel] = open_provider(self._settings, channel)
+            self._names[channel] = self._providers[channel].name
         drainer = self._drainer(run, epoch, channel, stop, tally)
         is_well = False
         try:

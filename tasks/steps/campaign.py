@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 from models.store.campaign_states import find_campaign
 from models.store.chunks import open_work
 from models.store.organizations import audit
-from models.store.runs import find_run, record_flow
+from models.store.runs import find_run, record_flow, rests
 from models.tables import Run
 from tasks.runs.accept import accept_campaign
 from tasks.runs.alive import staying_alive
@@ -97,12 +97,13 @@ def close(run_id: UUID, epoch: int) -> str:
         with database.transaction(None) as session:
             run = find_run(session, run_id)
             left = open_work(session, run_id)
+            is_resting = rests(session, run_id)
         if run.finished_at is not None:
             _report(run)  # whoever ended it, this flow or the courier
         if run.state not in ("sending", "closing") or run.epoch != epoch:
             return run.state
         if left.ready and run.state == "sending":
-            return "open"
+            return "resting" if is_resting else "open"  # the courier has it sent when its provider is tried again
         if not (left.ready or left.leased) and (left.next_retry_seconds or 0) > _WAIT_FOR_RETRY_SECONDS:
             get_run_logger().info("%s messages wait for another try; the courier sends them.", left.deferred)
             return "deferred"

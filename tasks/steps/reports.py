@@ -16,7 +16,7 @@ from prefect.artifacts import (
 from prefect.runtime import flow_run
 
 from models.pipelines import campaign_run_name
-from models.rules.lifecycle import Channel
+from models.rules.lifecycle import Channel, RunState
 from models.session import Database
 from models.store.campaign_states import find_campaign
 from models.store.organizations import read_organization
@@ -74,11 +74,17 @@ class Progress:
         run, totals = _totals(self._database, self._run_id)
         done = 100.0 * (totals.recipients - totals.pending) / totals.recipients if totals.recipients else 100.0
         description = f"{flow_run.name}: {totals.sent:,} of {totals.recipients:,} accepted"
+        if run.state == RunState.PAUSED and (reason := self._pause_reason(run)):
+            description += f"; it paused itself: {reason}"
         if self._artifact is None:
             created = create_progress_artifact(done, key=f"progress-{run.campaign_id}", description=description)
             self._artifact = created if isinstance(created, UUID) else None
         else:
             update_progress_artifact(self._artifact, done, description=description)
+
+    def _pause_reason(self, run: Run) -> str | None:
+        with self._database.transaction(None) as session:
+            return find_campaign(session, run.campaign_id).pause_reason if run.campaign_id else None
 
 
 @best_effort()

@@ -19,6 +19,7 @@ FIELDS = {
         "click_rate",
         "bounce_rate",
         "failure_reason",
+        "pause_reason",
         "created_at",
         "updated_at",
     ),

@@ -13,8 +13,10 @@ from sqlalchemy import text
 from api import health
 from api.app import create_app
 from models.pipelines import PARAMETERS
+from models.rules.circuit import OPEN_AFTER
 from models.rules.ids import new_id
 from models.settings import Settings
+from models.store.circuits import note_failure, note_throttled
 from models.store.heartbeats import beat
 from models.tables import Chunk, Deferral, Outbox, Run
 from tasks.runs.reconcile import reconcile
@@ -154,3 +156,20 @@ def test_what_came_of_the_last_reconciliation_is_measured(app, engine, acme) -> 
     at = re.search(r"\nexosend_reconcile_timestamp_seconds ([0-9.e+]+)", page)
     assert at is not None
     assert abs(float(at[1]) - datetime.now(UTC).timestamp()) < 600
+
+
+def test_a_provider_that_is_left_alone_is_a_warning_and_a_metric(app, engine, prefect, courier) -> None:
+    with engine.transaction(None) as session:
+        for _ in range(OPEN_AFTER):
+            note_failure(session, "email/smtp", "Mail server mx:25 (connect): refused")
+        note_throttled(session, "sms/sandbox", 30.0)
+    client = app.test_client()
+    answer = client.get("/health")
+    assert answer.status_code == 200
+    said = [warning for warning in answer.get_json()["warnings"] if warning.startswith("The provider")]
+    assert said[0].startswith("The provider email/smtp is unavailable. It is tried again in ")
+    assert said[0].endswith(" s. Mail server mx:25 (connect): refused")
+    assert said[1].startswith("The provider sms/sandbox asked for a pause.")
+    metrics = client.get("/metrics").text
+    assert 'exosend_provider_unavailable{channel="email"} 1.0' in metrics
+    assert 'exosend_provider_unavailable{channel="sms"} 0.0' in metrics

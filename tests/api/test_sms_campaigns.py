@@ -10,7 +10,7 @@ FIELDS = {
     "id", "name", "status", "message_content", "sender_id", "sender_id_id", "target_list_ids", "contact_ids",
     "manual_phones", "total_recipients", "total_sent", "total_delivered", "total_failed", "total_segments",
     "total_cost", "scheduled_at", "timezone", "batch_size", "send_rate_per_minute", "created_at", "updated_at",
-    "sent_at", "completed_at",
+    "sent_at", "completed_at", "pause_reason",
 }  # fmt: skip
 SALE = {"name": "Sale", "message_content": "Hi {{ first_name }}"}
 PATH = "/sms/campaigns"

@@ -60,7 +60,7 @@ RUNS = {
 }
 MESSAGES = {
     "planned": "accepted failed deferred uncertain suppressed cancelled",
-    "deferred": "planned failed suppressed cancelled",
+    "deferred": "planned",
     "uncertain": "planned accepted failed delivered opened clicked bounced complained",
     "accepted": "delivered opened clicked bounced complained",
     "delivered": "opened clicked bounced complained",

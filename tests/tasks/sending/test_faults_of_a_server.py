@@ -5,6 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from models.rules.circuit import OPEN_AFTER
+from models.store.circuits import unavailable
 from tests.support.processes import mail_server
 
 
@@ -77,3 +79,17 @@ def test_a_server_that_is_away_fails_nobody(make_engine, tmp_path):
     tally = engine.send(run)
     assert (tally.accepted, tally.failed, tally.uncertain, tally.deferred) == (0, 0, 0, 25)
     assert engine.states(run) == {"deferred": 25}
+
+
+def test_a_server_that_is_away_is_left_alone_after_some_windows(make_engine, tmp_path):
+    with mail_server(tmp_path) as server:
+        url = server.url
+    engine = make_engine(contacts=100, smtp_url=url)
+    run = engine.planned(batch_size=10)
+    assert engine.send(run).deferred == 10 * OPEN_AFTER
+    assert engine.send(run).deferred == 0, "Nobody tries it now."
+    assert engine.states(run) == {"deferred": 10 * OPEN_AFTER, "planned": 100 - 10 * OPEN_AFTER}
+    with engine.database.transaction(None) as session:
+        [left_alone] = unavailable(session)
+    assert (left_alone.name, left_alone.is_open) == ("email/smtp", True)
+    assert "(connect)" in left_alone.in_words

@@ -25,4 +25,4 @@ def test_a_message_that_cannot_be_made_fails_alone_and_is_refunded(make_engine, 
     assert engine.states(run) == {"accepted": 58, "failed": 2}
     with engine.database.transaction(None) as session:
         codes = session.execute(text("SELECT DISTINCT error_code FROM messages WHERE state = 'failed'")).scalars()
-        assert list(codes) == ["content"]
+        assert list(codes) == ["poison"]
