@@ -24,7 +24,7 @@ class Organization(Base):
     balance: Mapped[Money] = mapped_column(server_default=text("0"))
     rate_limit: Mapped[int] = mapped_column(server_default=text("60"))  # requests a minute
     timezone: Mapped[str | None]
-    uncertain_policy: Mapped[str] = mapped_column(server_default=text("'hold'"))
+    uncertain_policy: Mapped[str | None]  # None: nothing was chosen (models/rules/uncertainty.py)
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     contacts_count: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[CreatedAt]
