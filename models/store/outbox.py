@@ -130,7 +130,8 @@ def claim(session: Session, channel: str, *, who: str, seconds: float, limit: in
 
 def _claimed(own: tuple[Any, ...], row: tuple[Any, ...]) -> Claimed:
     resent = None if row[10] is None else Resent(RunKind(row[10][0]), RunState(row[10][1]))
-    return Claimed(*own, cost=row[8], is_suppressed=row[9], resent=resent, message=PlannedMessage(*row[:8]))
+    organization_id, run_id, fence, chunk_no = own
+    return Claimed(organization_id, run_id, fence, chunk_no, row[8], row[9], resent, PlannedMessage(*row[:8]))
 
 
 def is_due(connection: psycopg.Connection, channel: str) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -152,8 +153,16 @@ def lock_uncertain(session: Session, ids: Sequence[UUID], *, wait_seconds: float
     locked = {row[0] for row in connection.execute(_LOCK, values)}
     forget(session, [id_ for id_ in ids if id_ not in locked])
     # In a statement of its own: one that waited for a lock sees other tables as they were before.
-    rows = connection.execute(_READ, {**values, "ids": list(locked)}) if locked else []
-    return [Uncertain(*row[:4], Channel(row[4]), *row[5:12], row[12] and Decision(row[12]), row[13]) for row in rows]
+    rows = connection.execute(_READ, {**values, "ids": list(locked)}).fetchall() if locked else []
+    return [_uncertain(row) for row in rows]
+
+
+def _uncertain(row: tuple[Any, ...]) -> Uncertain:
+    *before, channel, recipient, position, cost, provider, resends, tried_on, policy, decision, is_ripe = row
+    id_, organization_id, run_id, chunk_no = before
+    decided = None if decision is None else Decision(decision)
+    known = (recipient, position, cost, provider, resends, tried_on, policy)
+    return Uncertain(id_, organization_id, run_id, chunk_no, Channel(channel), *known, decided, is_ripe)
 
 
 def look_again(session: Session, ids: Sequence[UUID], seconds: float) -> None:
