@@ -3,9 +3,9 @@
 It sends single messages and small runs, and applies what providers reported, in threads of their own
 (deployments/courier_outbox.py, deployments/courier_reports.py). It starts queued runs that the API could not start,
 starts the flows that send bulk SMS and batches where none does, fires scheduled campaigns, puts due second tries into
-chunks, sends the chunks of dead senders (in child processes), closes runs, completes SMS campaigns, writes the results
-that are missing, decides about uncertain messages, and removes answers that were kept for idempotency keys long enough. Any number of couriers may run:
-whatever one does is a conditional UPDATE, or idempotent.
+chunks, sends the chunks of dead senders (in child processes), closes runs, completes SMS campaigns, decides about
+uncertain messages, writes the results that are missing, and removes answers that were kept for idempotency keys long
+enough. Any number of couriers may run: whatever one does is a conditional UPDATE, or idempotent.
 """
 
 import logging

@@ -108,7 +108,7 @@ def resolve(
             decided = _decide(session, settings, subject, decision)
         done: dict[str, int] = {}
         resolver = Resolver(database, settings)
-        while found := resolver.resolve_due(run_id=subject):
+        while found := resolver.resolve_due(only=subject):
             for verdict, count in found.items():
                 done[verdict.value] = done.get(verdict.value, 0) + count
     if json_output:

@@ -53,6 +53,11 @@ class Claimed:
         """The chunk that counts it; None of a single message."""
         return None if self.run_id is None else (self.run_id, self.chunk_no)
 
+    @property
+    def is_of_campaign(self) -> bool:
+        """Whether its text has merge tags, as a campaign's has; other texts are literal."""
+        return self.resent is not None and self.resent.kind is RunKind.CAMPAIGN
+
 
 # A loose scan of the index finds the organizations that have rows, and they take turns: one that has thousands waiting
 # holds up nobody who has one. Of each only some rows are looked at, so that a look stays cheap when there are many

@@ -87,7 +87,7 @@ FROM (
     JOIN unnest(%(channels)s::text[], %(waits)s::float8[]) AS w (channel, seconds) ON w.channel = u.channel
     WHERE (NOT u.is_held OR u.decision IS NOT NULL) AND u.judge_at <= now()
       AND (u.decision IS NOT NULL OR u.since <= now() - make_interval(secs => w.seconds))
-      AND (%(run)s::uuid IS NULL OR u.run_id = %(run)s)
+      AND (%(only)s::uuid IS NULL OR u.run_id = %(only)s OR u.message_id = %(only)s)
     ORDER BY u.judge_at, u.message_id LIMIT %(limit)s
 ) due
 GROUP BY run_id, organization_id, channel
@@ -95,9 +95,10 @@ GROUP BY run_id, organization_id, channel
 
 
 def due_groups(
-    session: Session, waits: Mapping[Channel, float], *, limit: int, run_id: UUID | None = None
+    session: Session, waits: Mapping[Channel, float], *, limit: int, only: UUID | None = None
 ) -> list[Group]:
-    """At most `limit` messages that may be judged, oldest first, of all organizations, or of one run.
+    """At most `limit` messages that may be judged, oldest first, of all organizations; `only`: of that run, or
+    that single message.
 
     `waits`: for how many seconds after a message became uncertain its provider may still answer. What people decided
     waits for nothing. Nothing is locked.
@@ -106,7 +107,7 @@ def due_groups(
         "channels": [channel.value for channel in waits],
         "waits": list(waits.values()),
         "limit": limit,
-        "run": run_id,
+        "only": only,
     }
     rows = driver(session).execute(_DUE, values)
     return [Group(run, organization, Channel(channel), tuple(ids)) for run, organization, channel, ids in rows]

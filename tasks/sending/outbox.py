@@ -16,7 +16,6 @@ from uuid import UUID
 
 import psycopg
 
-from models.rules.lifecycle import RunKind
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store.messages import PlannedMessage, Result
@@ -197,11 +196,11 @@ class OutboxSender:
         return answers
 
     async def _composed(self, claims: Sequence[Claimed]) -> list[OutgoingMessage | Result]:
-        of_campaigns = [claimed.message for claimed in claims if _is_of_campaign(claimed)]
-        literal = await self._found(self._composers, [each.message for each in claims if not _is_of_campaign(each)])
+        of_campaigns = [each.message for each in claims if each.is_of_campaign]
+        literal = await self._found(self._composers, [each.message for each in claims if not each.is_of_campaign])
         tagged = await self._found(self._campaign_composers, of_campaigns)
         return [
-            compose_or_fail(each.message, (tagged if _is_of_campaign(each) else literal)[each.message.content_id])
+            compose_or_fail(each.message, (tagged if each.is_of_campaign else literal)[each.message.content_id])
             for each in claims
         ]
 
@@ -297,8 +296,3 @@ class OutboxSender:
 
     def _in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         return self._loop_of().run_in_executor(self._executor, work)
-
-
-def _is_of_campaign(claimed: Claimed) -> bool:
-    """Whether its text has merge tags, as a campaign's has; other texts are literal."""
-    return claimed.resent is not None and claimed.resent.kind is RunKind.CAMPAIGN

@@ -59,15 +59,15 @@ class Resolver:
     open_provider: OpenProvider = open_provider
     _providers: dict[Channel, Provider] = field(default_factory=dict)
 
-    def resolve_due(self, *, limit: int = _AT_ONCE, run_id: UUID | None = None) -> Counter[Verdict]:
-        """Judge at most `limit` messages, of one run or of all; how many there were of each verdict."""
+    def resolve_due(self, *, limit: int = _AT_ONCE, only: UUID | None = None) -> Counter[Verdict]:
+        """Judge at most `limit` messages, of all or of one run (or single message); how many there were of each verdict."""
         waits = {
             channel: provider.capabilities.answer_timeout_seconds
             for channel in Channel
             if (provider := self._provider(channel)) is not None
         }
         with self.database.transaction(None) as session:
-            groups = store.due_groups(session, waits, limit=limit, run_id=run_id)
+            groups = store.due_groups(session, waits, limit=limit, only=only)
         done: Counter[Verdict] = Counter()
         for group in groups:
             answers = self._ask(group)

@@ -1,14 +1,21 @@
 """Uncertain messages, for tests of the engine: made, ripened, judged, and every promise checked again."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import text
 
-from models.rules.uncertainty import Verdict
+from models.rules.lifecycle import Channel, MessageState
+from models.rules.uncertainty import Decision, Verdict
+from models.store.incoming_events import park_reports
+from models.store.messages import Result
 from models.tables import Run
 from tasks.providers.base import Provider
+from tasks.providers.sandbox_reports import DELIVERED
+from tasks.runs.uncertain import resolve_run
 from tasks.sending.resolving import Resolver
 from tests.support.engine import Engine
 
@@ -68,3 +75,43 @@ def check_counters(engine: Engine, run: Run) -> None:
     now = engine.run(run)
     if now.finished_at is not None:
         assert now.refunded == row.undelivered
+
+
+def ended_run(engine: Engine) -> Run:
+    """A completed run through the sandbox: six uncertain messages and four accepted ones of ten."""
+    run = engine.planned()
+    engine.send(run)
+    engine.close(run)
+    assert engine.states(run) == {"uncertain": 6, "accepted": 4}
+    check_counters(engine, run)
+    return run
+
+
+def uncertain_ids(engine: Engine, run: Run) -> list[UUID]:
+    """Ids of the run's uncertain messages."""
+    found = "SELECT id FROM messages WHERE run_id = :run AND state = 'uncertain' ORDER BY id"
+    with engine.database.transaction(None) as session:
+        return list(session.execute(text(found), {"run": run.id}).scalars())
+
+
+def decide(
+    engine: Engine,
+    run: Run,
+    decision: Decision,
+    ids: Sequence[UUID] | None = None,
+    *,
+    channel: Channel = Channel.EMAIL,
+) -> int:
+    """A person decides; how many messages were uncertain."""
+    values = {"message_ids": ids, "settings": engine.settings, "actor": "test"}
+    with engine.database.transaction(engine.organization_id) as session:
+        return resolve_run(session, engine.organization_id, run.id, channel, decision, **values)  # type: ignore[arg-type]
+
+
+def report(engine: Engine, ids: Sequence[UUID]) -> None:
+    """The provider reports now that it delivered these messages, and nothing else."""
+    delivered = (replace(DELIVERED, after_seconds=0.0),)
+    results = [Result(id_, 0, MessageState.ACCEPTED, reports=delivered) for id_ in ids]
+    with engine.database.transaction(None) as session:
+        session.execute(text("DELETE FROM incoming_events"))
+        park_reports(session, engine.organization_id, "sandbox", results)
