@@ -54,7 +54,8 @@ def campaign(acme, engine, path) -> tuple[str, list[str]]:
             session.execute(text(_MESSAGES), values | own)
         session.execute(
             text("""
-                INSERT INTO uncertain_messages (message_id, made_on, organization_id, run_id, chunk_no, channel, is_held)
+                INSERT INTO uncertain_messages
+                    (message_id, made_on, organization_id, run_id, chunk_no, channel, is_held)
                 SELECT id, made_on, organization_id, run_id, 0, channel, true FROM messages
             """)
         )
