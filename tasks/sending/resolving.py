@@ -60,7 +60,7 @@ class Resolver:
     _providers: dict[Channel, Provider] = field(default_factory=dict)
 
     def resolve_due(self, *, limit: int = _AT_ONCE, only: UUID | None = None) -> Counter[Verdict]:
-        """Judge at most `limit` messages, of all or of one run (or single message); how many there were of each verdict."""
+        """Judge at most `limit` messages, of all or of `only` one run or single; how many of each verdict."""
         waits = {
             channel: provider.capabilities.answer_timeout_seconds
             for channel in Channel
