@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from models.errors import SetupError
 from models.rules.lifecycle import Channel, MessageState, RunState
 from models.rules.uncertainty import Decision, Doubt, Knowledge, Verdict, judge
-from models.session import Database
+from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store import uncertain as store
 from models.store.ledger import post
@@ -71,8 +71,15 @@ class Resolver:
         done: Counter[Verdict] = Counter()
         for group in groups:
             answers = self._ask(group)
-            with self.database.transaction(None) as session:
-                done += self._judge(session, group, answers, waits[group.channel])
+            try:
+                with self.database.transaction(None) as session:
+                    done += self._judge(session, group, answers, waits[group.channel])
+            except DATABASE_AWAY:
+                raise
+            except Exception:  # one that cannot be judged must not keep the others from it
+                log.exception("%s uncertain messages of run %s are judged later.", len(group.ids), group.run_id)
+                with self.database.transaction(None) as session:
+                    store.look_again(session, group.ids, _AGAIN_SECONDS)
         return done
 
     def _provider(self, channel: Channel) -> Provider | None:

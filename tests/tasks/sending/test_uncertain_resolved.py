@@ -160,3 +160,16 @@ def test_a_single_is_resolved_by_its_id(make_engine):
     assert resolve(engine, only=id_) == {Verdict.FAIL: 1}
     assert message_states(engine) == {"failed": 1}
     check_money(engine)
+
+
+def test_one_run_that_cannot_be_judged_keeps_no_other_from_it(ended):
+    engine, run = ended
+    singles(engine, "email", ["uncertain@example.com"])
+    send_everything(engine, "email")
+    choose(engine, "fail")
+    ripen(engine)
+    with engine.database.transaction(None) as session:
+        session.execute(text("UPDATE uncertain_messages SET chunk_no = NULL WHERE run_id IS NOT NULL"))
+    assert resolve(engine) == {Verdict.FAIL: 1}
+    assert not resolve(engine)
+    assert engine.states(run)["uncertain"] == 6
