@@ -14,12 +14,15 @@ from api.scope import own, resources, scope
 from api.starter import start_flow
 from models.pipelines import SEND_CAMPAIGN, SendCampaign, campaign_run_name, start_key
 from models.rules.lifecycle import CampaignStatus, Channel
+from models.rules.uncertainty import Decision
 from models.store import campaigns
 from models.store.campaign_states import illegal_move, move_campaign
 from models.store.organizations import read_organization
+from models.store.uncertain_lists import list_uncertain
 from models.tables import Campaign, Run
 from tasks.runs.accept import accept_campaign
 from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
+from tasks.runs.uncertain import resolve_run
 
 Answer = dict[str, Any]
 
@@ -103,6 +106,29 @@ class CampaignActions:
         """End it. Raises IllegalState."""
         self._read(campaign_id)
         return self._done(cancel_campaign(*own(), campaign_id), "Campaign cancelled.")
+
+    def uncertain(self, campaign_id: UUID, query: Callable[[], Values]) -> Answer:
+        """One page of its messages of which nobody knows."""
+        run_id = self._read(campaign_id).run_id
+        return listed(list_uncertain(*own(), run_id, page_request(query())))
+
+    def resolve(self, campaign_id: UUID, values: Callable[[], Values]) -> Answer:
+        """Decide about them. Raises InvalidInput and IllegalState."""
+        run_id = self._read(campaign_id).run_id
+        given = values()
+        decision = Decision(given["action"])
+        resolved = 0
+        if run_id is not None:
+            resolved = resolve_run(
+                *own(),
+                run_id,
+                self.channel,
+                decision,
+                message_ids=given.get("message_ids"),
+                settings=resources().settings,
+                actor=f"token:{scope().caller.token_id}",
+            )
+        return done({"action": decision.value, "messages": resolved}, "Uncertain messages are being resolved.")
 
     def _read(self, campaign_id: UUID) -> Campaign:
         return campaigns.read_campaign(*own(), self.channel, campaign_id)

@@ -49,6 +49,12 @@ suppressions.command(
 )
 app.command(suppressions)
 
+uncertain = App(name="uncertain", help="Messages of which nobody knows whether they were taken.")
+uncertain.command("deployments.commands.uncertain:show", name="list", help="List those of a run, or of no run.")
+uncertain.command("deployments.commands.uncertain:resolve", name="resolve", help="Decide about those of a run.")
+uncertain.command("deployments.commands.uncertain:policy", name="policy", help="Choose an organization's policy.")
+app.command(uncertain)
+
 prices = App(name="prices", help="What SMS and email cost.")
 prices.command("deployments.commands.prices:load", name="load", help="Load price lists from a CSV file.")
 app.command(prices)

@@ -4,9 +4,9 @@ It sends single messages and small runs, and applies what providers reported, in
 (deployments/courier_outbox.py, deployments/courier_reports.py). It starts queued runs that the API could not start,
 starts the flows that send bulk SMS and batches where none does, fires scheduled campaigns, puts due second tries into
 chunks, sends the chunks of dead senders (in child processes), closes runs, completes SMS campaigns, pauses campaigns of
-which too much goes wrong, writes the results
-that are missing, and removes answers that were kept for idempotency keys long enough. Any number of couriers may run:
-whatever one does is a conditional UPDATE, or idempotent.
+which too much goes wrong, decides about uncertain messages, writes the results that are missing, and removes answers
+that were kept for idempotency keys long enough. Any number of couriers may run: whatever one does is a conditional
+UPDATE, or idempotent.
 """
 
 import logging
@@ -29,6 +29,7 @@ from deployments.courier_guard import Guard
 from deployments.courier_outbox import OutboxThreads
 from deployments.courier_removal import Removal
 from deployments.courier_reports import ReportsThread
+from deployments.courier_uncertain import UncertainDuty
 from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
@@ -80,6 +81,7 @@ class Courier:
         self._drainers = DrainerStarts(settings, self._database)
         self._outbox = OutboxThreads(settings, self._name)
         self._reports = ReportsThread(self._database)
+        self._uncertain = UncertainDuty(settings, self._database)
 
     def start(self) -> None:
         """Begin to send the outbox and to apply reports; `tick` does the rest."""
@@ -95,6 +97,7 @@ class Courier:
             self._start_queued,
             self._drainers.start_missing,
             self._flag_lost,
+            self._uncertain.resolve_due,
             self._retry_deferred,
             self._adopt_orphans,
             self._close,

@@ -8,7 +8,8 @@ from api.blueprint import Blueprint
 from api.campaign_actions import CampaignActions
 from api.campaign_values import campaign_columns, with_totals
 from api.schemas.campaigns import CampaignChange, CampaignQuery, CampaignSchedule, CampaignSchema, NewCampaign
-from api.schemas.envelopes import Nothing, answer_of, page_of
+from api.schemas.envelopes import Nothing, PageQuery, answer_of, page_of
+from api.schemas.uncertain import Resolution, ResolvedSchema, UncertainSchema
 from models.rules.lifecycle import Channel
 
 blueprint = Blueprint("Email campaigns", __name__, "One content to many contacts, now or at an hour.")
@@ -129,3 +130,26 @@ def cancel_campaign(campaign_id: UUID) -> dict[str, Any]:
     What is unsent is refunded.
     """
     return _actions.cancel(campaign_id)
+
+
+@blueprint.route("/campaigns/<id:campaign_id>/uncertain")
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, page_of(UncertainSchema))
+def list_uncertain_of_campaign(arguments: Arguments, campaign_id: UUID) -> dict[str, Any]:
+    """List uncertain messages of an email campaign
+
+    Handed over, with no answer from the provider. They are neither sent again nor refunded until somebody knows or
+    decides.
+    """
+    return _actions.uncertain(campaign_id, arguments)
+
+
+@blueprint.route("/campaigns/<id:campaign_id>/resolve-uncertain", methods=["POST"], errors=(409,))
+@blueprint.arguments(Resolution)
+@blueprint.response(200, answer_of(ResolvedSchema, mutation=True))
+def resolve_uncertain_of_campaign(arguments: Arguments, campaign_id: UUID) -> dict[str, Any]:
+    """Resolve uncertain messages of an email campaign
+
+    All, or those named. It is carried out within seconds; the campaign's status stays. A report that comes first wins.
+    """
+    return _actions.resolve(campaign_id, arguments)

@@ -7,8 +7,9 @@ from api.arguments import Arguments
 from api.blueprint import Blueprint
 from api.campaign_actions import CampaignActions
 from api.schemas.campaigns import CampaignQuery, CampaignSchedule
-from api.schemas.envelopes import Nothing, answer_of, page_of
+from api.schemas.envelopes import Nothing, PageQuery, answer_of, page_of
 from api.schemas.sms_campaigns import NewSmsCampaign, SmsCampaignChange, SmsCampaignSchema
+from api.schemas.uncertain import Resolution, ResolvedSchema, UncertainSchema
 from api.sms_campaign_values import sms_campaign_columns, sms_with_totals
 from models.rules.lifecycle import Channel
 
@@ -131,3 +132,26 @@ def cancel_sms_campaign(campaign_id: UUID) -> dict[str, Any]:
     One that is scheduled, sending or paused. What is unsent is refunded.
     """
     return _actions.cancel(campaign_id)
+
+
+@blueprint.route("/sms/campaigns/<id:campaign_id>/uncertain")
+@blueprint.arguments(PageQuery, location="query")
+@blueprint.response(200, page_of(UncertainSchema))
+def list_uncertain_of_sms_campaign(arguments: Arguments, campaign_id: UUID) -> dict[str, Any]:
+    """List uncertain messages of an SMS campaign
+
+    Handed over, with no answer from the provider. They are neither sent again nor refunded until somebody knows or
+    decides.
+    """
+    return _actions.uncertain(campaign_id, arguments)
+
+
+@blueprint.route("/sms/campaigns/<id:campaign_id>/resolve-uncertain", methods=["POST"], errors=(409,))
+@blueprint.arguments(Resolution)
+@blueprint.response(200, answer_of(ResolvedSchema, mutation=True))
+def resolve_uncertain_of_sms_campaign(arguments: Arguments, campaign_id: UUID) -> dict[str, Any]:
+    """Resolve uncertain messages of an SMS campaign
+
+    All, or those named. It is carried out within seconds; the campaign's status stays. A report that comes first wins.
+    """
+    return _actions.resolve(campaign_id, arguments)

@@ -78,7 +78,12 @@ WITH marked AS (
     UPDATE messages SET state = 'uncertain', error_code = 'uncertain', first_tried_at = coalesce(first_tried_at, now()),
                         error_message = 'Handed over by a sender that stopped before it could record the answer.'
     WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state = 'planned'
-    RETURNING 1
+    RETURNING id, made_on, organization_id, run_id, channel
+), listed AS (
+    INSERT INTO uncertain_messages (message_id, made_on, organization_id, run_id, chunk_no, channel)
+    SELECT id, made_on, organization_id, run_id, %(no)s, channel FROM marked
+    ON CONFLICT (message_id) DO UPDATE
+    SET chunk_no = excluded.chunk_no, since = now(), judge_at = now(), is_held = false, decision = NULL
 )
 UPDATE chunks SET uncertain = uncertain + (SELECT count(*) FROM marked), recorded = cursor
 WHERE run_id = %(run)s AND no = %(no)s RETURNING (SELECT count(*) FROM marked)

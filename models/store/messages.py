@@ -18,6 +18,7 @@ from models.rules.reports import Report
 from models.session import driver
 from models.store.arrays import common_or_array
 from models.store.chunks import Counts, Lease
+from models.store.uncertain import forget, note, sent_again
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,8 @@ def record_results(session: Session, lease: Lease, results: Sequence[Result], *,
     """Write a window's results. AssertionError when a message is not `planned`: under a lease nobody else writes."""
     changed = _record(session, lease, results, provider, [MessageState.PLANNED])
     assert changed == len(results), f"{changed} of {len(results)} messages were planned."
+    uncertain = [result.id for result in results if result.state is MessageState.UNCERTAIN]
+    note(session, dict.fromkeys(uncertain, lease.no))
     deferred = [result for result in results if result.state is MessageState.DEFERRED]
     if deferred:
         driver(session).execute(
@@ -174,6 +177,8 @@ def record_evidence(
         for state in (MessageState.ACCEPTED, MessageState.FAILED)
     }
     undecided = [MessageState(source) for source in sources_of(MESSAGE_MOVES, MessageState.ACCEPTED)]
+    again = sent_again(session, [result.id for result in results])  # those are another sender's by now
+    known = {state: [result for result in own if result.id not in again] for state, own in known.items()}
     refundable = _cost(session, lease, known[MessageState.FAILED], undecided)
     moved = {
         (state, source): _record(session, lease, known[state], provider, [source]) if known[state] else 0
@@ -185,6 +190,7 @@ def record_evidence(
         failed=sum(moved[MessageState.FAILED, source] for source in undecided),
         uncertain=-sum(moved[state, MessageState.UNCERTAIN] for state in known),
     )
+    forget(session, [result.id for own in known.values() for result in own])
     return counts, refundable
 
 

@@ -17,12 +17,22 @@ import psycopg
 from sqlalchemy.orm import Session
 
 from models.rules.ids import made_on
+from models.rules.lifecycle import RunKind, RunState
 from models.session import Database, driver
-from models.store.chunks import Counts
 from models.store.messages import PlannedMessage
+from models.store.outbox_counts import Place
+from models.store.uncertain import note
 
 _NOTIFIED = "outbox"
 _LISTEN_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Resent:
+    """Of a message of a run that is sent again since it was uncertain: the run's kind and state when it was claimed."""
+
+    kind: RunKind
+    run_state: RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +42,21 @@ class Claimed:
     organization_id: UUID
     run_id: UUID | None
     fence: int
+    chunk_no: int  # the chunk of its run that counts it
     cost: Decimal
     is_suppressed: bool  # when it was claimed
+    resent: Resent | None
     message: PlannedMessage
+
+    @property
+    def counted_in(self) -> Place | None:
+        """The chunk that counts it; None of a single message."""
+        return None if self.run_id is None else (self.run_id, self.chunk_no)
+
+    @property
+    def is_of_campaign(self) -> bool:
+        """Whether its text has merge tags, as a campaign's has; other texts are literal."""
+        return self.resent is not None and self.resent.kind is RunKind.CAMPAIGN
 
 
 # A loose scan of the index finds the organizations that have rows, and they take turns: one that has thousands waiting
@@ -69,7 +91,7 @@ WITH RECURSIVE waiting (organization_id) AS (
 UPDATE outbox o
 SET claimed_until = now() + make_interval(secs => %(seconds)s), claimed_by = %(who)s, fence = o.fence + 1
 FROM free WHERE o.message_id = free.message_id
-RETURNING o.message_id, o.organization_id, o.run_id, o.fence
+RETURNING o.message_id, o.organization_id, o.run_id, o.fence, o.chunk_no
 """
 _LEAST_OF_ONE = 20
 
@@ -83,7 +105,8 @@ SELECT m.id, m.position, m.recipient, m.variables::text, m.tries,
        coalesce(extract(epoch FROM now() - m.first_tried_at) / 3600, 0)::float, m.content_id, m.to_name, m.cost,
        EXISTS (SELECT 1 FROM suppressions s
                WHERE s.organization_id = m.organization_id AND s.channel = m.channel AND s.recipient = m.recipient
-                 AND (s.expires_at IS NULL OR s.expires_at > now()))
+                 AND (s.expires_at IS NULL OR s.expires_at > now())),
+       CASE WHEN m.resends > 0 THEN (SELECT ARRAY[r.kind, r.state] FROM runs r WHERE r.id = m.run_id) END
 FROM messages m WHERE m.id = ANY(%(ids)s) AND m.made_on = ANY(%(days)s) AND m.state = 'planned'
 ORDER BY m.id
 """
@@ -102,7 +125,7 @@ def claim(session: Session, channel: str, *, who: str, seconds: float, limit: in
     ).fetchall()
     if not rows:
         return []
-    claims = {id_: (organization, run, fence) for id_, organization, run, fence in rows}
+    claims = {row[0]: row[1:] for row in rows}
     parameters = {"ids": list(claims), "days": _days(list(claims))}
     connection.execute(_TRY_AGAIN, parameters, prepare=False)
     found = connection.execute(_READ, parameters, prepare=False, binary=True).fetchall()
@@ -110,9 +133,10 @@ def claim(session: Session, channel: str, *, who: str, seconds: float, limit: in
     return [_claimed(claims[row[0]], row) for row in found]
 
 
-def _claimed(own: tuple[UUID, UUID | None, int], row: tuple[Any, ...]) -> Claimed:
-    organization_id, run_id, fence = own
-    return Claimed(organization_id, run_id, fence, row[8], row[9], PlannedMessage(*row[:8]))
+def _claimed(own: tuple[Any, ...], row: tuple[Any, ...]) -> Claimed:
+    resent = None if row[10] is None else Resent(RunKind(row[10][0]), RunState(row[10][1]))
+    organization_id, run_id, fence, chunk_no = own
+    return Claimed(organization_id, run_id, fence, chunk_no, row[8], row[9], resent, PlannedMessage(*row[:8]))
 
 
 def is_due(connection: psycopg.Connection, channel: str) -> bool:
@@ -182,7 +206,7 @@ class Lost:
     """A message whose courier is gone, and which may have been handed over."""
 
     message_id: UUID
-    run_id: UUID | None
+    counted_in: Place | None
 
 
 def take_lost(session: Session, *, limit: int) -> list[Lost]:
@@ -193,12 +217,12 @@ def take_lost(session: Session, *, limit: int) -> list[Lost]:
         DELETE FROM outbox WHERE message_id IN (
             SELECT message_id FROM outbox WHERE claimed_until < now() ORDER BY message_id LIMIT %s
             FOR UPDATE SKIP LOCKED)
-        RETURNING message_id, run_id
+        RETURNING message_id, run_id, chunk_no
         """,
         [limit],
     ).fetchall()
-    runs = {row[0]: row[1] for row in rows}
-    if not runs:
+    places = {row[0]: None if row[1] is None else (row[1], row[2]) for row in rows}
+    if not places:
         return []
     flagged = connection.execute(
         """
@@ -207,48 +231,11 @@ def take_lost(session: Session, *, limit: int) -> list[Lost]:
                             error_message = 'Handed over by a courier that stopped before it could record the answer.'
         WHERE id = ANY(%s) AND made_on = ANY(%s) AND state = 'planned' RETURNING id
         """,
-        [list(runs), _days(list(runs))],
-    )
-    return [Lost(row[0], runs[row[0]]) for row in flagged]
-
-
-def count_decided(session: Session, decided: Mapping[UUID, tuple[Counts, Decimal]]) -> None:
-    """Move the counters of small runs, by what was decided of their messages and what of it is refundable.
-
-    Such a run has one chunk, which is done when all of it is decided. Evidence that came late (`Counts` that add up
-    to nothing) moves counters to and fro.
-    """
-    if not decided:
-        return
-    runs = sorted(decided)
-    connection = driver(session)
-    connection.execute("SELECT 1 FROM chunks WHERE run_id = ANY(%s) AND no = 0 ORDER BY run_id FOR UPDATE", [runs])
-    counts = [decided[run][0] for run in runs]
-    connection.execute(
-        _COUNT,
-        {
-            "runs": runs,
-            "decided": [count.total for count in counts],
-            "accepted": [count.accepted for count in counts],
-            "failed": [count.failed for count in counts],
-            "suppressed": [count.suppressed for count in counts],
-            "uncertain": [count.uncertain for count in counts],
-            "refundable": [decided[run][1] for run in runs],
-        },
-    )
-
-
-_COUNT = """
-UPDATE chunks c
-SET cursor = c.cursor + m.decided, recorded = c.recorded + m.decided, accepted = c.accepted + m.accepted,
-    failed = c.failed + m.failed, suppressed = c.suppressed + m.suppressed, uncertain = c.uncertain + m.uncertain,
-    refundable = c.refundable + m.refundable,
-    state = CASE WHEN c.recorded + m.decided = c.size THEN 'done' ELSE c.state END
-FROM unnest(%(runs)s::uuid[], %(decided)s::int[], %(accepted)s::int[], %(failed)s::int[], %(suppressed)s::int[],
-            %(uncertain)s::int[], %(refundable)s::numeric[])
-    AS m (run_id, decided, accepted, failed, suppressed, uncertain, refundable)
-WHERE c.run_id = m.run_id AND c.no = 0
-"""
+        [list(places), _days(list(places))],
+    ).fetchall()
+    lost = [Lost(row[0], places[row[0]]) for row in flagged]
+    note(session, {each.message_id: each.counted_in and each.counted_in[1] for each in lost})
+    return lost
 
 
 def states_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, str]:

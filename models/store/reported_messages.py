@@ -17,6 +17,7 @@ from models.rules.ids import made_on
 from models.rules.lifecycle import MessageState
 from models.rules.reported import COUNTED, Facts
 from models.session import driver
+from models.store.uncertain import forget
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +113,7 @@ def _lock_chunks(session: Session, messages: Sequence[ReportedMessage]) -> None:
 
 def settle_uncertain(session: Session, messages: Sequence[ReportedMessage]) -> None:
     """Count uncertain messages of runs as accepted, and have the results of runs that ended written anew."""
+    forget(session, [message.id for message in messages])
     places = _places(messages)
     if places["runs"]:
         driver(session).execute(_SETTLE_CHUNKS.format(contains=_CONTAINS), places)

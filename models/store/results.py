@@ -22,6 +22,7 @@ RECIPIENTS: ColumnTypes = {
     "provider": pl.String,
     "provider_ref": pl.String,
     "sent_at": pl.String,
+    "resends": pl.Int16,
 }
 
 

@@ -7,7 +7,7 @@ from models.tables.campaigns import Campaign
 from models.tables.contacts import Contact, ContactList, ContactListMember, Suppression
 from models.tables.imports import Blob, BlobPart, ContactImport, ImportProblem
 from models.tables.machinery import Heartbeat, ProviderCircuit, RateBucket
-from models.tables.messages import Event, EventKey, IncomingEvent, Message, Outbox
+from models.tables.messages import Event, EventKey, IncomingEvent, Message, Outbox, UncertainMessage
 from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
 from models.tables.reconciliations import Reconciliation
@@ -61,5 +61,6 @@ __all__ = [
     "SenderId",
     "SoftBounce",
     "Suppression",
+    "UncertainMessage",
     "User",
 ]

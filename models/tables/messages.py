@@ -57,6 +57,40 @@ class Message(Base):
     bounced_at: Mapped[datetime | None]
     complained_at: Mapped[datetime | None]
     unsubscribed_at: Mapped[datetime | None]
+    # How often it went out again although nobody knew whether it had been taken: who has more than 0 may have it twice.
+    resends: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+
+
+class UncertainMessage(Base):
+    """A message that was handed over and of which no answer is known, until somebody knows or decides.
+
+    `since`: when it became uncertain; until then a claim or lease held it. `judge_at`: not before that is it looked at.
+    `is_held`: the policy leaves it. `decision`: what people decided, to be carried out. A row whose message is not
+    uncertain any more means nothing.
+    """
+
+    __tablename__ = "uncertain_messages"
+    __table_args__ = (
+        CheckConstraint("channel IN ('email', 'sms')", name="channel"),
+        CheckConstraint("decision IN ('accept', 'fail', 'resend')", name="decision"),
+        Index(
+            "ix_uncertain_messages_judge_at",
+            "judge_at",
+            postgresql_where=text("NOT is_held OR decision IS NOT NULL"),
+        ),
+        Index("ix_uncertain_messages_run_id", "run_id", "message_id"),
+    )
+
+    message_id: Mapped[UUID] = mapped_column(primary_key=True)
+    made_on: Mapped[date]
+    organization_id: Mapped[UUID]
+    run_id: Mapped[UUID | None]  # None of a single message
+    chunk_no: Mapped[int | None]  # the chunk that counts it
+    channel: Mapped[str]
+    since: Mapped[CreatedAt]
+    judge_at: Mapped[CreatedAt]
+    is_held: Mapped[bool] = mapped_column(server_default=text("false"))
+    decision: Mapped[str | None]
 
 
 class Outbox(Base):
@@ -89,6 +123,7 @@ class Outbox(Base):
     claimed_until: Mapped[datetime | None]
     claimed_by: Mapped[str | None]
     fence: Mapped[int] = mapped_column(server_default=text("0"))
+    chunk_no: Mapped[int] = mapped_column(server_default=text("0"))  # of a run: the chunk that counts it
 
 
 class IncomingEvent(Base):

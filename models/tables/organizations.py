@@ -29,7 +29,7 @@ class Organization(Base):
     balance: Mapped[Money] = mapped_column(server_default=text("0"))
     rate_limit: Mapped[int] = mapped_column(server_default=text("60"))  # requests a minute
     timezone: Mapped[str | None]
-    uncertain_policy: Mapped[str] = mapped_column(server_default=text("'hold'"))
+    uncertain_policy: Mapped[str | None]  # None: nothing was chosen (models/rules/uncertainty.py)
     # When a campaign pauses itself (models/rules/guards.py); a share of NULL is no limit.
     guard_least: Mapped[int] = mapped_column(server_default=text("500"))
     guard_failed_percent: Mapped[Percent | None] = mapped_column(server_default=text("20"))

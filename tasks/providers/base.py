@@ -4,11 +4,11 @@ A provider takes prepared messages and says, for each one, what became of it. Th
 vocabulary of the engine; a vendor's words stay in the vendor's file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from models.rules.reports import Report
@@ -97,4 +97,25 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """End politely. The object is not used afterwards."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """A message that a provider is asked for. `id` is what it was handed over under."""
+
+    id: UUID
+    recipient: str
+
+
+@runtime_checkable
+class LooksUp(Protocol):
+    """What a provider has beside `Provider` that can be asked what became of a message. It is optional."""
+
+    async def look_up(self, messages: Sequence[Sought]) -> Mapping[UUID, Outcome]:
+        """What it knows: ACCEPTED (it has it), REJECTED (it said no), UNSENT (it never came, and can be sent safely).
+
+        A message that it knows nothing certain of is left out. Raises when it cannot be asked; the caller waits half a
+        minute at most, and asks again later. It is asked for at most 1,000.
+        """
         ...

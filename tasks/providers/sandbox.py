@@ -2,15 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import inf
+from uuid import UUID
 
-from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage, Sought
 from tasks.providers.sandbox_reports import DELIVERED, reports_of
 
 _LONGEST_WAIT = 60.0
 _MAGIC = re.compile(
-    r"(accept|reject|defer|throttle|uncertain|timeout|unsent|slow|lostanswer"
+    r"(accept|reject|defer|throttle|uncertain|timeout|unsent|slow|lostanswer|lookedup|notfound"
     r"|bounce|softbounce|open|click|proxyopen|complain|unsubscribe|silent)(?:\+([0-9.]{1,12}))?",
     re.ASCII,
 )
@@ -33,6 +34,13 @@ _NUMBERS = {
     "58": ("expired", ""),
     "59": ("silent", ""),
     "60": ("stop", ""),
+    "61": ("lookedup", ""),
+    "62": ("notfound", ""),
+}
+
+_LOOKED_UP = {
+    "lookedup": Outcome(OutcomeKind.ACCEPTED, code="250"),
+    "notfound": Outcome(OutcomeKind.UNSENT, code="notfound", detail="The sandbox was asked to have lost it."),
 }
 
 
@@ -52,6 +60,8 @@ class SandboxProvider:
     | `uncertain`      | +1…555 0153   | uncertain at the first try, though taken: accepted at the second           |
     | `timeout`        | +1…555 0154   | the same, but only after a second                                          |
     | `timeout+8`      |               | the same, after 8 seconds (at most 60)                                     |
+    | `lookedup`       | +1…555 0161   | uncertain at the first try; when it is looked up, it is there              |
+    | `notfound`       | +1…555 0162   | uncertain at the first try; when it is looked up, it never came            |
     | `unsent`         | +1…555 0155   | unsent, every time: given up after a day                                   |
     | `slow`           | +1…555 0156   | accepted after a second                                                    |
     | `slow+250`       |               | accepted after 250 milliseconds (at most 60 seconds)                       |
@@ -113,6 +123,11 @@ class SandboxProvider:
             else outcome
             for outcome, wait in answers
         ]
+
+    async def look_up(self, messages: Sequence[Sought]) -> Mapping[UUID, Outcome]:
+        """See LooksUp."""
+        known = {message.id: _LOOKED_UP.get(_magic(message.recipient)[0]) for message in messages}
+        return {id_: outcome for id_, outcome in known.items() if outcome is not None}
 
     def abort(self) -> None:
         """See Provider.abort. Final: whatever is given to `send` afterwards comes back UNSENT."""

@@ -8,23 +8,24 @@ else; what they may hold together is bounded, since it is what a kill leaves in 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
+from uuid import UUID
 
 import psycopg
 
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
-from models.store.messages import Result
+from models.store.messages import PlannedMessage, Result
 from models.store.outbox import Claimed, renew
 from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Provider
 from tasks.providers.registry import open_provider
-from tasks.sending.composing import ContentComposers, compose_or_fail
+from tasks.sending.composing import Compose, Composers, ContentComposers, compose_or_fail
 from tasks.sending.handing_over import hand_over
 from tasks.sending.outbox_journal import Answer, OutboxJournal
-from tasks.sending.results import RetryPolicy, suppressed_result, to_result
+from tasks.sending.results import RetryPolicy, held_back_result, suppressed_result, to_result
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -66,6 +67,7 @@ class OutboxSender:
         self._who = who
         self._policy = RetryPolicy(settings.retry_attempts, settings.retry_base_seconds)
         self._composers = ContentComposers(database, literal_sms=True)
+        self._campaign_composers = ContentComposers(database, literal_sms=False)  # of what a campaign sends again
         self._provider: Provider | None = None
         self._windows: dict[asyncio.Task[None], _Window] = {}
         self._window_size = 2 * _WINDOW_MIN
@@ -180,6 +182,8 @@ class OutboxSender:
         for claimed, message in zip(window.claimed, made, strict=True):
             if claimed.is_suppressed:
                 answers.append(Answer(claimed, suppressed_result(claimed.message)))
+            elif claimed.resent and (held_back := held_back_result(claimed.message, claimed.resent.run_state)):
+                answers.append(Answer(claimed, held_back))
             elif isinstance(message, Result):
                 answers.append(Answer(claimed, message))
             else:
@@ -193,11 +197,17 @@ class OutboxSender:
         return answers, outcomes
 
     async def _composed(self, claims: Sequence[Claimed]) -> list[OutgoingMessage | Result]:
-        messages = [claimed.message for claimed in claims]
-        composers = self._composers.known(messages)
-        if composers is None:
-            composers = await self._in_thread(lambda: self._composers.load(messages))
-        return [compose_or_fail(message, composers[message.content_id]) for message in messages]
+        of_campaigns = [each.message for each in claims if each.is_of_campaign]
+        literal = await self._found(self._composers, [each.message for each in claims if not each.is_of_campaign])
+        tagged = await self._found(self._campaign_composers, of_campaigns)
+        return [
+            compose_or_fail(each.message, (tagged if each.is_of_campaign else literal)[each.message.content_id])
+            for each in claims
+        ]
+
+    async def _found(self, composers: Composers, messages: Sequence[PlannedMessage]) -> Mapping[UUID, Compose]:
+        found = composers.known(messages)
+        return found if found is not None else await self._in_thread(lambda: composers.load(messages))
 
     async def _outcomes(self, window: _Window, messages: Sequence[OutgoingMessage], until: float) -> Sequence[Outcome]:
         window.is_handed_over = True

@@ -1,12 +1,11 @@
 """The journal of the outbox: claims, and what came of them, a transaction each."""
 
 import logging
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
-from uuid import UUID
 
 import psycopg
 from sqlalchemy.orm import Session
@@ -21,8 +20,11 @@ from models.store.incoming_events import park_reports
 from models.store.ledger import post
 from models.store.messages import Result, record_by_id
 from models.store.outbox import Claimed
+from models.store.outbox_counts import Place, count_decided
 from models.store.rollups import count_sent
 from models.store.runs import lock_run, settle_run
+from models.store.uncertain import forget, note
+from models.tables import Run
 from tasks.providers.base import Outcome
 from tasks.sending.circuit import Circuit, needs_noting
 from tasks.sending.results import count_results
@@ -118,8 +120,10 @@ class OutboxJournal:
         May be repeated when a commit's answer got lost: nothing is written twice.
         """
         with self._database.transaction(None) as session:
+            runs = _locked_runs(session, [answer.claimed for answer in answers if answer.claimed.resent])
             held = outbox.lock_claims(session, [answer.claimed for answer in answers])
             self._write(session, [answer for answer in answers if answer.claimed.message.id in held])
+            _settle_ended(session, runs)
         late = [
             (answer.claimed, answer.result)
             for answer in answers
@@ -142,33 +146,39 @@ class OutboxJournal:
         }
         outbox.remove(session, [result.id for _, result in decided])
         outbox.put_off(session, waits)
-        outbox.count_decided(
+        note(
             session,
-            {run: (count_results([result for _, result in own]), _refundable(own)) for run, own in _by_run(decided)},
+            {
+                result.id: claimed.counted_in and claimed.chunk_no
+                for claimed, result in decided
+                if result.state is MessageState.UNCERTAIN
+            },
         )
+        counted = {
+            place: (count_results([result for _, result in own]), _refundable(own)) for place, own in _by_run(decided)
+        }
+        count_decided(session, counted)
         self._tell(session, decided)
 
     def _keep_evidence(self, late: Sequence[_Decided]) -> None:
         """True answers of claims that ran out: uncertain → accepted or failed."""
         with self._database.transaction(None) as session:
-            organizations = {claimed.run_id: claimed.organization_id for claimed, _ in late if claimed.run_id}
-            runs = {run_id: lock_run(session, organizations[run_id], run_id) for run_id in sorted(organizations)}
+            runs = _locked_runs(session, [claimed for claimed, _ in late])
             states = outbox.states_of(session, [result.id for _, result in late])
             uncertain = [pair for pair in late if states.get(pair[1].id) == MessageState.UNCERTAIN.value]
             if not uncertain:
                 return
             results = [result for _, result in uncertain]
             record_by_id(session, results, [MessageState.UNCERTAIN], provider=self._provider)
+            forget(session, [result.id for result in results])
             moved = {}
-            for run_id, own in _by_run(uncertain):
+            for place, own in _by_run(uncertain):
                 counts = count_results([result for _, result in own])
                 counts = Counts(accepted=counts.accepted, failed=counts.failed, uncertain=-counts.total)
-                moved[run_id] = (counts, _refundable(own))
-            outbox.count_decided(session, moved)
+                moved[place] = (counts, _refundable(own))
+            count_decided(session, moved)
             self._tell(session, uncertain)
-            for run in runs.values():
-                if run.finished_at is not None:
-                    settle_run(session, run)
+            _settle_ended(session, runs)
 
     def _tell(self, session: Session, decided: Sequence[_Decided]) -> None:
         """What follows from outcomes: counts of the day, reports that are known already, refunds of singles."""
@@ -193,17 +203,28 @@ def flag_lost(database: Database, *, limit: int = 500) -> int:
     """Flag as uncertain what was claimed by couriers that are gone; returns how many messages."""
     with database.transaction(None) as session:
         lost = outbox.take_lost(session, limit=limit)
-        runs: dict[UUID, int] = defaultdict(int)
-        for message in lost:
-            if message.run_id is not None:
-                runs[message.run_id] += 1
-        outbox.count_decided(session, {run: (Counts(uncertain=count), Decimal(0)) for run, count in runs.items()})
+        places = Counter(message.counted_in for message in lost if message.counted_in is not None)
+        count_decided(session, {place: (Counts(uncertain=count), Decimal(0)) for place, count in places.items()})
     return len(lost)
 
 
-def _by_run(decided: Sequence[_Decided]) -> list[tuple[UUID, list[_Decided]]]:
-    in_runs = [(pair, pair[0].run_id) for pair in decided]
-    return _groups([pair for pair, run in in_runs if run], [run for _, run in in_runs if run])
+def _locked_runs(session: Session, claims: Sequence[Claimed]) -> list[Run]:
+    """The runs of these claims, locked: before chunks and messages, as everywhere."""
+    organizations = {claimed.run_id: claimed.organization_id for claimed in claims if claimed.run_id}
+    return [lock_run(session, organizations[run_id], run_id) for run_id in sorted(organizations)]
+
+
+def _settle_ended(session: Session, runs: Sequence[Run]) -> None:
+    """Refund what no provider has, and have the results written anew, of runs that had ended already."""
+    for run in runs:
+        if run.finished_at is not None:
+            settle_run(session, run)
+            run.results_blob_id = None
+
+
+def _by_run(decided: Sequence[_Decided]) -> list[tuple[Place, list[_Decided]]]:
+    in_runs = [(pair, pair[0].counted_in) for pair in decided]
+    return _groups([pair for pair, place in in_runs if place], [place for _, place in in_runs if place])
 
 
 def _groups(decided: Sequence[_Decided], keys: Sequence[_K]) -> list[tuple[_K, list[_Decided]]]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.rules.lifecycle import MessageState
+from models.rules.lifecycle import MessageState, RunState
 from models.store.chunks import Counts
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import Outcome, OutcomeKind
@@ -12,6 +12,7 @@ _HOURS_MAX = 24.0
 _RETRY_MAX_SECONDS = 4 * 3600.0
 # A message that was never handed over is not to blame: it is tried again soon, and for a day.
 _UNSENT_RETRY_SECONDS = 5.0
+_PAUSED_RETRY_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,21 @@ def suppressed_result(message: PlannedMessage) -> Result:
     )
 
 
+def held_back_result(message: PlannedMessage, run_state: RunState) -> Result | None:
+    """The result of a message that is sent again, where its run does not send: it waits while the run is paused."""
+    if run_state in (RunState.SENDING, RunState.COMPLETED):
+        return None
+    if run_state in (RunState.CLOSING, RunState.CANCELLED, RunState.FAILED):
+        return Result(message.id, message.position, MessageState.CANCELLED, code="cancelled", counts_as_try=False)
+    return Result(
+        message.id,
+        message.position,
+        MessageState.DEFERRED,
+        retry_after_seconds=_PAUSED_RETRY_SECONDS,
+        counts_as_try=False,
+    )
+
+
 def unmade_result(message: PlannedMessage, reason: str, *, code: str = "content") -> Result:
     """The result of a message that cannot be put together, whatever provider it went to."""
     return Result(
@@ -85,6 +101,7 @@ def count_results(results: Sequence[Result]) -> Counts:
         accepted=by_state[MessageState.ACCEPTED],
         failed=by_state[MessageState.FAILED],
         suppressed=by_state[MessageState.SUPPRESSED],
+        cancelled=by_state[MessageState.CANCELLED],
         uncertain=by_state[MessageState.UNCERTAIN],
         deferred=by_state[MessageState.DEFERRED],
     )

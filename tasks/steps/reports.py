@@ -124,6 +124,7 @@ def publish_results(database: Database, run_id: UUID) -> None:
         lines.insert(4, f"- {totals.segments:,} segments; delivery is reported later, and the campaign completed then")
     if totals.uncertain:
         lines.insert(4, f"- **{totals.uncertain:,}** uncertain: handed over, but no answer is known")
+        lines.append(f"- what to make of those: `exosend uncertain resolve {run_id} --as accepted|failed|resend`")
     create_markdown_artifact("\n".join(lines), key=f"summary-{run.campaign_id}", description=f"{title}: summary")
 
 

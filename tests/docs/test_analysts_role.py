@@ -18,7 +18,7 @@ from tests.support.engine import Engine
 _PAGE = (Path(__file__).parents[2] / "docs" / "analysts.md").read_text()
 # Also: a view that nobody can write to says so before rights are looked at.
 _REFUSALS = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction, errors.ObjectNotInPrerequisiteState)
-_VIEWS = ["runs", "recipients", "funnel", "daily_stats"]
+_VIEWS = ["runs", "recipients", "uncertain", "funnel", "daily_stats"]
 
 
 @pytest.fixture

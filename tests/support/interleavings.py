@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from models.errors import IllegalState
 from models.rules.lifecycle import RunState
+from models.rules.uncertainty import Decision
 from models.session import Database
 from models.store.chunks import requeue_due
 from models.store.loose_ends import requeue_stuck
@@ -19,6 +20,7 @@ from tests.support.books import check_books
 from tests.support.engine import Engine
 from tests.support.promises import check_promises
 from tests.support.puppets import Puppet
+from tests.support.uncertain import choose, decide, resolve, ripen
 from tests.support.witness import Witness
 
 # In three chunks of four. What the mail server says to them: tests/support/witness.py.
@@ -43,6 +45,7 @@ class Interleavings(RuleBasedStateMachine):
         self.witness = Witness(may_go_out=lambda: self.current.state == RunState.SENDING)
         self.puppets: list[Puppet] = []
         self.takeovers = 0
+        self.decided: set[str] = set()
 
     @property
     def current(self) -> Run:
@@ -140,10 +143,23 @@ class Interleavings(RuleBasedStateMachine):
             self.engine.suppress(address)
             self.witness.opted_out.add(address)
 
+    @rule(decision=st.sampled_from([Decision.ACCEPT, Decision.FAIL]), by_policy=st.booleans())
+    def uncertain_ones_are_resolved(self, decision: Decision, by_policy: bool) -> None:
+        with self.engine.database.transaction(None) as session:
+            found = text("SELECT recipient FROM messages WHERE run_id = :run AND state = 'uncertain'")
+            self.decided |= set(session.execute(found, {"run": self.run.id}).scalars())
+        if by_policy:
+            choose(self.engine, "fail")
+            ripen(self.engine)
+        else:
+            decide(self.engine, self.run, decision)
+        resolve(self.engine)
+        choose(self.engine, None)
+
     @invariant()
     def promises_hold(self) -> None:
         assert not self.witness.wrong
-        check_promises(self.engine, self.run, self.witness.got)
+        check_promises(self.engine, self.run, self.witness.got, self.decided)
         uncertain = self.engine.states(self.run)["uncertain"]
         assert uncertain <= 2 * WINDOW * self.takeovers + self.witness.uncertain
 

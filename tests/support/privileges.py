@@ -7,6 +7,7 @@ API_PRIVILEGES = {
     "organizations": "SIU",
     "admin_forms": "SIU",
     "outbox": "I",
+    "uncertain_messages": "SU",
     **dict.fromkeys(["chunks", "contents", "messages", "run_flows", "runs"], "SIU"),
     **dict.fromkeys(["api_tokens", "users", "email_domains", "sender_ids"], "SIUD"),
     **dict.fromkeys(["contacts", "contact_lists", "contact_list_members", "suppressions"], "SIUD"),

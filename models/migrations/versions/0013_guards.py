@@ -1,13 +1,13 @@
 """Guards: when a campaign pauses itself, what was seen before it was resumed, and the circuits of providers.
 
-Revision: 0013, after 0010.
+Revision: 0013, after 0012.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0013"
-down_revision = "0010"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
