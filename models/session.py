@@ -48,6 +48,12 @@ DATABASE_AWAY = (
     psycopg.InterfaceError,
 )
 
+# A machine that is gone says nothing: without these, the kernel keeps its connections, on either side, for two hours.
+# On a Unix socket they mean nothing.
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_UNANSWERED_MS = 25_000  # what was sent and not acknowledged
+_SERVER_KEEPALIVES = "".join(f" -c tcp_{name}={value}" for name, value in _KEEPALIVES.items())
+
 # A request must end before its client gives up; a flow may read a million rows. Both never wait long for a lock:
 # a queue of waiters behind one forgotten transaction would stop every organization.
 _OPTIONS = {
@@ -147,7 +153,9 @@ class Database:
             pool_timeout=10,
             hide_parameters=True,  # errors are logged, and parameters are people's data
             connect_args={
-                "options": _OPTIONS[role],
+                **_KEEPALIVES,
+                "options": _OPTIONS[role] + _SERVER_KEEPALIVES,
+                "tcp_user_timeout": _UNANSWERED_MS,
                 "application_name": application_name or role.value,
                 "connect_timeout": 10,
             },
@@ -161,12 +169,17 @@ class Database:
         return self._engine
 
     @contextmanager
-    def transaction(self, organization: UUID | None) -> Iterator[Session]:
+    def transaction(self, organization: UUID | None, *, silent_seconds: int | None = None) -> Iterator[Session]:
         """One transaction, seen by row-level security as `organization`; commits at the end, rolls back on an error.
 
-        None is for roles that see every organization; exosend_api sees the system's rows only.
+        None is for roles that see every organization; exosend_api sees the system's rows only. `silent_seconds`: when
+        Postgres has heard nothing for so long between two statements it rolls back, for whoever may be cut off while
+        it holds locks that others wait for; else the limit is the role's, minutes.
         """
-        with self.autocommit() as connection, self.transaction_on(connection, organization) as session:
+        with (
+            self.autocommit() as connection,
+            self.transaction_on(connection, organization, silent_seconds=silent_seconds) as session,
+        ):
             yield session
 
     @contextmanager
@@ -190,10 +203,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def transaction_on(self, connection: Connection, organization: UUID | None) -> Iterator[Session]:
+    def transaction_on(
+        self, connection: Connection, organization: UUID | None, *, silent_seconds: int | None = None
+    ) -> Iterator[Session]:
         """`transaction`, on a connection that is at hand."""
         connected = driver(connection)
-        _begin(connected, organization)
+        _begin(connected, organization, silent_seconds)
         session = _session(connection)
         try:
             yield session
@@ -227,7 +242,9 @@ class Database:
         return psycopg.connect(
             conninfo(self.url),
             autocommit=True,
-            options=_OPTIONS[self.role],
+            **_KEEPALIVES,
+            options=_OPTIONS[self.role] + _SERVER_KEEPALIVES,
+            tcp_user_timeout=_UNANSWERED_MS,
             connect_timeout=10,
             application_name=self.role.value,
         )
@@ -249,10 +266,11 @@ def _session(connection: Connection) -> Session:
     return Session(connection, expire_on_commit=False, info={_DRIVER: driver(connection)})
 
 
-def _begin(connection: psycopg.Connection, organization: UUID | None) -> None:
+def _begin(connection: psycopg.Connection, organization: UUID | None, silent_seconds: int | None = None) -> None:
     """One way to the server instead of two: as much time as reading a row by its key. The driver knows from the server
     that a transaction is open."""
-    connection.execute(f"BEGIN; SET LOCAL app.organization = '{organization or ''}'".encode(), prepare=False)
+    limit = f"; SET LOCAL idle_in_transaction_session_timeout = '{silent_seconds}s'" if silent_seconds else ""
+    connection.execute(f"BEGIN; SET LOCAL app.organization = '{organization or ''}'{limit}".encode(), prepare=False)
 
 
 def begin_again(session: Session, organization: UUID) -> None:

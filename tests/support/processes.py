@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from models.session import Role, role_url
@@ -15,10 +15,13 @@ _PATIENCE_SECONDS = 120.0
 
 
 @contextlib.contextmanager
-def mail_server(folder: Path, *options: str) -> Iterator[MailServer]:
-    """A sink with `options` (deployments/sink.py), in a process of its own, so that it outlives what it witnesses."""
+def mail_server(folder: Path, *options: str, within: Sequence[str] = ()) -> Iterator[MailServer]:
+    """A sink with `options` (deployments/sink.py), in a process of its own, so that it outlives what it witnesses.
+
+    `within`: the command that runs another one on another machine.
+    """
     log = folder / "accepted.jsonl"
-    command = [sys.executable, "-m", "deployments.sink", "--port", "0", "--log", str(log), *options]
+    command = [*within, sys.executable, "-m", "deployments.sink", "--port", "0", "--log", str(log), *options]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
