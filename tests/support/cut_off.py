@@ -65,7 +65,7 @@ def check_cut_off(
     cut_at = time.time()
     held = _held_by(engine, run, processes[0].pid)
     assert [process.wait(timeout=_PATIENCE_SECONDS) for process in processes[1:]] == [0] * (len(machines) - 1)
-    _finish(engine, run)
+    finish(engine, run)
     uncertain = engine.totals(run).uncertain
     lonely.heal()
     assert processes[0].wait(timeout=_PATIENCE_SECONDS) == 0
@@ -101,7 +101,7 @@ def _fence(engine: Engine, run: Run, no: int) -> int:
         return int(session.execute(found, {"run": run.id, "no": no}).scalar_one())
 
 
-def _finish(engine: Engine, run: Run) -> None:
+def finish(engine: Engine, run: Run) -> None:
     """What the courier does until the run has ended."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while engine.close(run) is None:
