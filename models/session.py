@@ -50,7 +50,7 @@ DATABASE_AWAY = (
 
 # A machine that is gone says nothing: without these, the kernel keeps its connections, on either side, for two hours.
 # On a Unix socket they mean nothing.
-_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_KEEPALIVES: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 _UNANSWERED_MS = 25_000  # what was sent and not acknowledged
 _SERVER_KEEPALIVES = "".join(f" -c tcp_{name}={value}" for name, value in _KEEPALIVES.items())
 
