@@ -8,13 +8,10 @@ key, so that one database address and one key configure a machine.
 
 import hashlib
 import hmac
-import os
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
@@ -50,9 +47,9 @@ DATABASE_AWAY = (
 
 # A machine that is gone says nothing: without these, the kernel keeps its connections, on either side, for two hours.
 # On a Unix socket they mean nothing.
-_KEEPALIVES: dict[str, Any] = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-_UNANSWERED_MS = 25_000  # what was sent and not acknowledged
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
 _SERVER_KEEPALIVES = "".join(f" -c tcp_{name}={value}" for name, value in _KEEPALIVES.items())
+_CONNECT: dict[str, Any] = {"connect_timeout": 10, "tcp_user_timeout": 25_000, **_KEEPALIVES}  # seconds, milliseconds
 
 # A request must end before its client gives up; a flow may read a million rows. Both never wait long for a lock:
 # a queue of waiters behind one forgotten transaction would stop every organization.
@@ -153,11 +150,9 @@ class Database:
             pool_timeout=10,
             hide_parameters=True,  # errors are logged, and parameters are people's data
             connect_args={
-                **_KEEPALIVES,
+                **_CONNECT,
                 "options": _OPTIONS[role] + _SERVER_KEEPALIVES,
-                "tcp_user_timeout": _UNANSWERED_MS,
                 "application_name": application_name or role.value,
-                "connect_timeout": 10,
             },
         )
         event.listen(self._engine, "checkin", _note_use)
@@ -242,10 +237,8 @@ class Database:
         return psycopg.connect(
             conninfo(self.url),
             autocommit=True,
-            **_KEEPALIVES,
+            **_CONNECT,
             options=_OPTIONS[self.role] + _SERVER_KEEPALIVES,
-            tcp_user_timeout=_UNANSWERED_MS,
-            connect_timeout=10,
             application_name=self.role.value,
         )
 
@@ -301,13 +294,3 @@ def execute_and_commit(session: Session, statement: LiteralString, values: Mappi
     row = cursor.fetchone()
     assert row is not None
     return row
-
-
-def make_secret_key(path: Path) -> bool:
-    """Write a new random key to `path` (mode 0600) unless there is one. Returns whether it was made."""
-    if path.exists():
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(48) + "\n")
-    return True

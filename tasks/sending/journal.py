@@ -27,7 +27,7 @@ _EVIDENCE_SECONDS = 300.0
 _PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.25
 # A sender that is cut off in the middle of a transaction keeps its chunk locked, and nobody takes over what is locked.
-_SILENT_SECONDS = 5
+SILENT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Journal:
         """The next free chunk of the run, leased; None when there is none."""
 
         def take() -> Lease | None:
-            with self.database.transaction(None, silent_seconds=_SILENT_SECONDS) as session:
+            with self.database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 return chunks.claim_chunk(session, self.run_id, self.epoch, who=who, lease_seconds=lease_seconds)
 
         lease = self.insist(take)
@@ -109,7 +109,7 @@ class Journal:
 
         def write() -> Clearance:
             nonlocal recorded
-            with self.database.transaction(None, silent_seconds=_SILENT_SECONDS) as session:
+            with self.database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 if not (results and recorded and chunks.recorded_under(session, lease) == recorded):
                     refundable = messages.refundable_cost(session, lease, results)
                     counts = count_results(results)
@@ -144,7 +144,7 @@ class Journal:
                 return
 
     def _keep_evidence(self, lease: Lease, results: Sequence[Result]) -> None:
-        with self.database.transaction(None, silent_seconds=_SILENT_SECONDS) as session:
+        with self.database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
             run = lock_run(session, lease.organization_id, lease.run_id)  # run before chunk, as everywhere
             chunks.lock_chunk(session, lease)
             moved, refundable = messages.record_evidence(session, lease, results, provider=self.provider)

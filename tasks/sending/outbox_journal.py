@@ -21,6 +21,7 @@ from models.store.messages import Result, record_by_id
 from models.store.outbox import Claimed
 from models.store.rollups import count_sent
 from models.store.runs import lock_run, settle_run
+from tasks.sending.journal import SILENT_SECONDS
 from tasks.sending.results import count_results
 
 log = logging.getLogger(__name__)
@@ -62,7 +63,7 @@ class OutboxJournal:
         self._claims += 1
         who = f"{self._who}/{self._claims}"
         try:
-            with self._database.transaction(None) as session:
+            with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 for before in self._unheard:
                     outbox.release(session, before)
                 claimed = outbox.claim(session, self._channel, who=who, seconds=self._lease_seconds, limit=limit)
@@ -94,7 +95,7 @@ class OutboxJournal:
 
         May be repeated when a commit's answer got lost: nothing is written twice.
         """
-        with self._database.transaction(None) as session:
+        with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
             held = outbox.lock_claims(session, [answer.claimed for answer in answers])
             self._write(session, [answer for answer in answers if answer.claimed.message.id in held])
         late = [
@@ -127,7 +128,7 @@ class OutboxJournal:
 
     def _keep_evidence(self, late: Sequence[_Decided]) -> None:
         """True answers of claims that ran out: uncertain → accepted or failed."""
-        with self._database.transaction(None) as session:
+        with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
             organizations = {claimed.run_id: claimed.organization_id for claimed, _ in late if claimed.run_id}
             runs = {run_id: lock_run(session, organizations[run_id], run_id) for run_id in sorted(organizations)}
             states = outbox.states_of(session, [result.id for _, result in late])
@@ -168,7 +169,7 @@ class OutboxJournal:
 
 def flag_lost(database: Database, *, limit: int = 500) -> int:
     """Flag as uncertain what was claimed by couriers that are gone; returns how many messages."""
-    with database.transaction(None) as session:
+    with database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
         lost = outbox.take_lost(session, limit=limit)
         runs: dict[UUID, int] = defaultdict(int)
         for message in lost:
