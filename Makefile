@@ -10,7 +10,7 @@ export HOME := $(if $(and $(HOME),$(wildcard $(HOME)/.)),$(HOME),$(abspath $(VEN
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help demo up test load fuzz check bench fmt clean
+.PHONY: help demo up test faults load fuzz check bench fmt clean
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,12 @@ up: $(READY) ## Start everything and keep it running until Ctrl-C
 
 test: $(READY) ## All tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+# A test of a fault may take as long as this; the table shows what was tried even if one failed.
+faults: $(READY) ## Break everything, in the long form, and print what was found (FAULTS_SEED=1 to repeat a run)
+	@rm -rf build/faults/long
+	FAULTS=long $(BIN)/python -m pytest -n $(JOBS) --timeout 1500 tests/faults $(ARGS); code=$$?; \
+		$(BIN)/python -m tests.support.trials build/faults/long; exit $$code
 
 load: $(READY) ## 1,000 bulk requests of 10 and 100 of 200 within a minute, beside a campaign (LOAD_SHARE=0.2: a fifth)
 	LOAD_SHARE=$(or $(LOAD_SHARE),1) $(BIN)/python -m pytest tests/e2e/test_many_requests.py -s $(ARGS)

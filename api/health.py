@@ -120,7 +120,7 @@ def _providers_left_alone(found: Resources) -> list[str]:
 
 
 def _look_at_prefect(health: Health, settings: Settings) -> None:
-    client = prefect_client(settings.prefect_url)
+    client = prefect_client(settings.prefect_url, settings.prefect_credentials)
 
     def has_worker() -> bool:
         workers = client.post(f"/work_pools/{WORK_POOL}/workers/filter", json={"limit": 200})

@@ -41,9 +41,9 @@ _ids_lock = Lock()
 
 
 @cache
-def prefect_client(url: str) -> httpx2.Client:
+def prefect_client(url: str, auth: tuple[str, str] | None = None) -> httpx2.Client:
     """Kept connections to a Prefect server's API; no proxy stands between, whatever the environment says."""
-    return httpx2.Client(base_url=url, timeout=TIMEOUT_SECONDS, trust_env=False)
+    return httpx2.Client(base_url=url, auth=auth, timeout=TIMEOUT_SECONDS, trust_env=False)
 
 
 def start_flow(
@@ -59,7 +59,7 @@ def start_flow(
 
     The same key gives the same flow run. A deployment that was applied anew has another id: a 404 is tried once more.
     """
-    client = prefect_client(settings.prefect_url)
+    client = prefect_client(settings.prefect_url, settings.prefect_credentials)
     body = {
         "parameters": parameters.model_dump(mode="json", exclude_none=True),
         "idempotency_key": idempotency_key,
@@ -156,7 +156,7 @@ def start_drainer(settings: Settings, kind: RunKind, *, but_not_beside: Sequence
     Starts within five seconds are the same one, whoever asks for them.
     """
     deployment = DEPLOYMENTS[kind]
-    client = prefect_client(settings.prefect_url)
+    client = prefect_client(settings.prefect_url, settings.prefect_credentials)
     try:
         deployment_id = _deployment_id(client, (settings.prefect_url, deployment))
         began = (datetime.now(UTC) - timedelta(seconds=_BEGINNING_SECONDS)).isoformat()

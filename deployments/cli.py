@@ -13,6 +13,7 @@ app = App(name="exosend", help="Sends email and SMS for many organizations.", ve
 _COMMANDS = {
     "up": "Start everything on this machine and keep it running until Ctrl-C.",
     "demo": "Import contacts, send them a campaign over real SMTP, and show the numbers.",
+    "serve": "Be one service of the stack alone: api, worker, courier, or setup of Prefect.",
     "doctor": "Check what is configured, reachable and up to date; exit code 1 if anything is wrong.",
     "reconcile": "Compare what must be the same, such as ledger and balance; exit code 1 if anything differs.",
     "migrate": "Bring the database to the schema of this version.",

@@ -15,6 +15,7 @@ _SECRET = {
     "api_database_url",
     "engine_database_url",
     "analyst_database_url",
+    "prefect_auth",
     "prefect_database_url",
     "smtp_url",
     "throttle_url",
@@ -26,6 +27,7 @@ def api_environment(settings: Settings) -> dict[str, str]:
     return {
         **_base(settings),
         **_secret_key(settings),
+        **_prefect_auth(settings),
         **_mail_server(settings, with_password=False),
         **({"EXOSEND_THROTTLE_URL": settings.throttle_url} if settings.throttle_url else {}),
         "EXOSEND_API_DATABASE_URL": _url(settings, Role.API),
@@ -54,6 +56,7 @@ def engine_environment(settings: Settings) -> dict[str, str]:
     return {
         **_base(settings),
         **_secret_key(settings),
+        **_prefect_auth(settings),
         **_mail_server(settings, with_password=True),
         "EXOSEND_ENGINE_DATABASE_URL": _url(settings, Role.ENGINE),
     }
@@ -78,6 +81,7 @@ def prefect_client_environment(settings: Settings) -> dict[str, str]:
         **_base(settings),
         "PREFECT_HOME": str(settings.data_dir / "prefect"),
         "PREFECT_API_URL": settings.prefect_url,
+        **({"PREFECT_API_AUTH_STRING": settings.prefect_auth.get_secret_value()} if settings.prefect_auth else {}),
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "false",  # never a second server because the first is slow to start
         "PREFECT_CLI_PROMPT": "false",
         "PREFECT_CLI_COLORS": "false",
@@ -91,6 +95,11 @@ def prefect_server_environment(settings: Settings) -> dict[str, str]:
     return {
         **prefect_client_environment(settings),
         **({"PREFECT_SERVER_DATABASE_CONNECTION_URL": database} if database else {}),
+        **(
+            {"PREFECT_SERVER_API_AUTH_STRING": settings.prefect_auth.get_secret_value()}
+            if settings.prefect_auth
+            else {}
+        ),
         "PREFECT_SERVER_API_HOST": "127.0.0.1",
         "PREFECT_SERVER_API_PORT": str(settings.prefect_port),
         # The default is any origin: each page in the operator's browser could start flows.
@@ -129,6 +138,13 @@ def _secret_key(settings: Settings) -> dict[str, str]:
     if settings.secret_key is None:
         return {}
     return {"EXOSEND_SECRET_KEY": settings.secret_key.get_secret_value()}
+
+
+def _prefect_auth(settings: Settings) -> dict[str, str]:
+    """For what asks Prefect over HTTP itself."""
+    if settings.prefect_auth is None:
+        return {}
+    return {"EXOSEND_PREFECT_AUTH": settings.prefect_auth.get_secret_value()}
 
 
 def _mail_server(settings: Settings, *, with_password: bool) -> dict[str, str]:

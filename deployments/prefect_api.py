@@ -20,8 +20,10 @@ class PrefectApi:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # No proxy of the environment: the server is on this machine.
-        self._client = httpx2.Client(base_url=settings.prefect_url, timeout=5, trust_env=False)
+        # No proxy of the environment: the server is on this machine, or on the inner network.
+        self._client = httpx2.Client(
+            base_url=settings.prefect_url, auth=settings.prefect_credentials, timeout=5, trust_env=False
+        )
 
     def healthy(self) -> bool:
         """Whether it answers; never raises."""

@@ -86,6 +86,7 @@ def _cancel_in_prefect(settings: Settings, flow_run_id: UUID) -> None:
         json={"state": state, "force": True},
         timeout=_TIMEOUT_SECONDS,
         trust_env=False,
+        auth=settings.prefect_credentials,
     ).raise_for_status()
 
 
@@ -128,6 +129,7 @@ def _scheduled_runs(settings: Settings) -> Mapping[UUID, Scheduled]:
         },
         timeout=_TIMEOUT_SECONDS,
         trust_env=False,
+        auth=settings.prefect_credentials,
     )
     found = [_read(run) for run in answer.raise_for_status().json()]
     return {run.flow_run_id: run for run in found if run is not None}

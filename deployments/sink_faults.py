@@ -26,14 +26,19 @@ class Action(StrEnum):
 
     REPLY = "reply"  # `reply` is sent; a final dot that gets 4xx or 5xx is not accepted
     CLOSE = "close"  # the connection is closed, nothing is accepted
+    RESET = "reset"  # the same by a TCP reset: what was on its way is lost
     GARBAGE = "garbage"  # something that is not SMTP is sent, nothing is accepted
     HANG = "hang"  # nothing is ever sent or read again on this connection
+    SLOW = "slow"  # the usual reply, after `seconds`
     ACCEPT_CLOSE = "accept_close"  # accepted and logged, then closed without a reply
+    ACCEPT_RESET = "accept_reset"
     ACCEPT_GARBAGE = "accept_garbage"
     ACCEPT_HANG = "accept_hang"
 
 
-ACCEPTING = frozenset({Action.ACCEPT_CLOSE, Action.ACCEPT_GARBAGE, Action.ACCEPT_HANG})
+ACCEPTING = frozenset(
+    {Action.SLOW, Action.ACCEPT_CLOSE, Action.ACCEPT_RESET, Action.ACCEPT_GARBAGE, Action.ACCEPT_HANG}
+)
 
 
 class Fault(BaseModel):
@@ -53,6 +58,7 @@ class Fault(BaseModel):
     first: int | None = Field(None, ge=1)
     every: int = Field(1, ge=1)
     after_messages: int = Field(0, ge=0)
+    seconds: float = Field(1.0, gt=0, le=3600)
 
     @model_validator(mode="after")
     def _possible(self) -> "Fault":

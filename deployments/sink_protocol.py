@@ -2,7 +2,9 @@
 
 import asyncio
 import re
+import socket
 import ssl
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -247,12 +249,13 @@ class SinkConnection(asyncio.Protocol):
         fault = self._state.script.at(Step.FINAL, recipients, self._accepted)
         if fault is None or fault.action in ACCEPTING or (fault.action is Action.REPLY and fault.reply[0] == "2"):
             self._accept(body, recipients)
-        if fault is not None:
+        delay = fault.seconds if fault and fault.action is Action.SLOW else self._state.delay_seconds
+        if fault is not None and fault.action is not Action.SLOW:
             self._follow(fault)
-        elif self._state.delay_seconds:
+        elif delay:
             self._flush()
             self._waiting = True
-            asyncio.get_running_loop().call_later(self._state.delay_seconds, self._late_reply)
+            asyncio.get_running_loop().call_later(delay, self._late_reply)
         else:
             self._reply_accepted()
 
@@ -294,6 +297,8 @@ class SinkConnection(asyncio.Protocol):
             self._replies.append(_GARBAGE)
         elif fault.action in {Action.CLOSE, Action.ACCEPT_CLOSE}:
             self._hang_up()
+        elif fault.action in {Action.RESET, Action.ACCEPT_RESET}:
+            self._reset()
         else:
             self._silent = True
 
@@ -312,6 +317,15 @@ class SinkConnection(asyncio.Protocol):
         self._silent = True
         if self._transport is not None:
             self._transport.close()
+
+    def _reset(self) -> None:
+        """End the connection by a reset; replies that wait are lost."""
+        self._silent = True
+        if self._transport is not None:
+            # With a linger of nothing the kernel throws away what is unsent, and sends RST for FIN.
+            connected = self._transport.get_extra_info("socket")
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self._transport.abort()
 
 
 _COMMANDS: dict[bytes, Callable[[SinkConnection, bytes], None]] = {

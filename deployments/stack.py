@@ -1,5 +1,6 @@
 """`exosend up`: brings up the whole of ExoSend on one machine, keeps it up, and takes it down in order."""
 
+import os
 import secrets
 import shutil
 import socket
@@ -7,6 +8,7 @@ import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
 import httpx2
 
@@ -21,7 +23,7 @@ from deployments.state import FolderLock, StackState
 from deployments.supervisor import Stopping, Supervisor
 from models.errors import SetupError
 from models.migrations.run import upgrade
-from models.session import make_secret_key, psycopg_url
+from models.session import psycopg_url
 from models.settings import Settings
 from tasks.providers.smtp_url import parse_smtp_url
 
@@ -50,7 +52,7 @@ def run_stack(settings: Settings) -> None:
         _end_leftovers(settings, screen)
         _check_ports(settings)
         key = settings.data_dir / "secret.key"
-        if settings.secret_key is None and make_secret_key(key):
+        if settings.secret_key is None and _make_secret_key(key):
             screen.say(f"made a secret key in {key}; keep a copy, no backup contains it")
         state = StackState(
             stack_id=secrets.token_hex(8),
@@ -210,3 +212,13 @@ def _wait_worker(supervisor: Supervisor, settings: Settings, since: datetime, lo
     if not supervisor.wait_for(there, _READY_SECONDS):
         raise SetupError(f"The worker did not come up. The end of its log:\n{logs.tail('worker')}")
     server.close()
+
+
+def _make_secret_key(path: Path) -> bool:
+    """Write a new random key to `path` (mode 0600) unless there is one. Returns whether it was made."""
+    if path.exists():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(48) + "\n")
+    return True

@@ -8,13 +8,10 @@ key, so that one database address and one key configure a machine.
 
 import hashlib
 import hmac
-import os
-import secrets
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, LiteralString, cast
 from uuid import UUID
 
@@ -47,6 +44,12 @@ DATABASE_AWAY = (
     psycopg.OperationalError,
     psycopg.InterfaceError,
 )
+
+# A machine that is gone says nothing: without these, the kernel keeps its connections, on either side, for two hours.
+# On a Unix socket they mean nothing.
+_KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_SERVER_KEEPALIVES = "".join(f" -c tcp_{name}={value}" for name, value in _KEEPALIVES.items())
+_CONNECT: dict[str, Any] = {"connect_timeout": 10, "tcp_user_timeout": 25_000, **_KEEPALIVES}  # seconds, milliseconds
 
 # A request must end before its client gives up; a flow may read a million rows. Both never wait long for a lock:
 # a queue of waiters behind one forgotten transaction would stop every organization.
@@ -147,9 +150,9 @@ class Database:
             pool_timeout=10,
             hide_parameters=True,  # errors are logged, and parameters are people's data
             connect_args={
-                "options": _OPTIONS[role],
+                **_CONNECT,
+                "options": _OPTIONS[role] + _SERVER_KEEPALIVES,
                 "application_name": application_name or role.value,
-                "connect_timeout": 10,
             },
         )
         event.listen(self._engine, "checkin", _note_use)
@@ -161,12 +164,17 @@ class Database:
         return self._engine
 
     @contextmanager
-    def transaction(self, organization: UUID | None) -> Iterator[Session]:
+    def transaction(self, organization: UUID | None, *, silent_seconds: int | None = None) -> Iterator[Session]:
         """One transaction, seen by row-level security as `organization`; commits at the end, rolls back on an error.
 
-        None is for roles that see every organization; exosend_api sees the system's rows only.
+        None is for roles that see every organization; exosend_api sees the system's rows only. `silent_seconds`: when
+        Postgres has heard nothing for so long between two statements it rolls back, for whoever may be cut off while
+        it holds locks that others wait for; else the limit is the role's, minutes.
         """
-        with self.autocommit() as connection, self.transaction_on(connection, organization) as session:
+        with (
+            self.autocommit() as connection,
+            self.transaction_on(connection, organization, silent_seconds=silent_seconds) as session,
+        ):
             yield session
 
     @contextmanager
@@ -190,10 +198,12 @@ class Database:
             yield connection
 
     @contextmanager
-    def transaction_on(self, connection: Connection, organization: UUID | None) -> Iterator[Session]:
+    def transaction_on(
+        self, connection: Connection, organization: UUID | None, *, silent_seconds: int | None = None
+    ) -> Iterator[Session]:
         """`transaction`, on a connection that is at hand."""
         connected = driver(connection)
-        _begin(connected, organization)
+        _begin(connected, organization, silent_seconds)
         session = _session(connection)
         try:
             yield session
@@ -227,8 +237,8 @@ class Database:
         return psycopg.connect(
             conninfo(self.url),
             autocommit=True,
-            options=_OPTIONS[self.role],
-            connect_timeout=10,
+            **_CONNECT,
+            options=_OPTIONS[self.role] + _SERVER_KEEPALIVES,
             application_name=self.role.value,
         )
 
@@ -249,10 +259,11 @@ def _session(connection: Connection) -> Session:
     return Session(connection, expire_on_commit=False, info={_DRIVER: driver(connection)})
 
 
-def _begin(connection: psycopg.Connection, organization: UUID | None) -> None:
+def _begin(connection: psycopg.Connection, organization: UUID | None, silent_seconds: int | None = None) -> None:
     """One way to the server instead of two: as much time as reading a row by its key. The driver knows from the server
     that a transaction is open."""
-    connection.execute(f"BEGIN; SET LOCAL app.organization = '{organization or ''}'".encode(), prepare=False)
+    limit = f"; SET LOCAL idle_in_transaction_session_timeout = '{silent_seconds}s'" if silent_seconds else ""
+    connection.execute(f"BEGIN; SET LOCAL app.organization = '{organization or ''}'{limit}".encode(), prepare=False)
 
 
 def begin_again(session: Session, organization: UUID) -> None:
@@ -283,13 +294,3 @@ def execute_and_commit(session: Session, statement: LiteralString, values: Mappi
     row = cursor.fetchone()
     assert row is not None
     return row
-
-
-def make_secret_key(path: Path) -> bool:
-    """Write a new random key to `path` (mode 0600) unless there is one. Returns whether it was made."""
-    if path.exists():
-        return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(48) + "\n")
-    return True

@@ -71,6 +71,9 @@ class Settings(BaseSettings):
     prefect_api_url: str | None = Field(
         None, description="API of a Prefect server that is there already; left out, the one `up` starts."
     )
+    prefect_auth: SecretStr | None = Field(
+        None, description="user:password that the Prefect server asks for (its PREFECT_SERVER_API_AUTH_STRING)."
+    )
     prefect_database_url: str | None = Field(
         None,
         description="Database of the Prefect server (postgresql+asyncpg://…); left out, SQLite in the data folder.",
@@ -135,6 +138,14 @@ class Settings(BaseSettings):
     def api_url(self) -> str:
         """Where clients reach the API, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def prefect_credentials(self) -> tuple[str, str] | None:
+        """User and password of the Prefect server, where it asks for them."""
+        if self.prefect_auth is None:
+            return None
+        user, _, password = self.prefect_auth.get_secret_value().partition(":")
+        return user, password
 
     @property
     def prefect_url(self) -> str:

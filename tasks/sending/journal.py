@@ -29,6 +29,8 @@ _T = TypeVar("_T")
 _EVIDENCE_SECONDS = 300.0
 _PATIENCE_SECONDS = 60.0
 _PAUSE_SECONDS = 0.25
+# A sender that is cut off in the middle of a transaction keeps its chunk locked, and nobody takes over what is locked.
+SILENT_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Journal:
         """The next free chunk of the run, leased; None when there is none, or when the provider is left alone."""
 
         def take() -> Lease | None:
-            with self.database.transaction(None) as session:
+            with self.database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 admission = self.circuit.admit(session)
                 if not admission.go:
                     return None
@@ -130,7 +132,7 @@ class Journal:
 
         def write() -> Clearance:
             nonlocal recorded
-            with self.database.transaction(None) as session:
+            with self.database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 if not (results and recorded and chunks.recorded_under(session, lease) == recorded):
                     refundable = messages.refundable_cost(session, lease, results)
                     counts = count_results(results)
@@ -165,7 +167,7 @@ class Journal:
                 return
 
     def _keep_evidence(self, lease: Lease, results: Sequence[Result]) -> None:
-        with self.database.transaction(None) as session:
+        with self.database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
             run = lock_run(session, lease.organization_id, lease.run_id)  # run before chunk, as everywhere
             chunks.lock_chunk(session, lease)
             moved, refundable = messages.record_evidence(session, lease, results, provider=self.provider)

@@ -27,6 +27,7 @@ from models.store.uncertain import forget, note
 from models.tables import Run
 from tasks.providers.base import Outcome
 from tasks.sending.circuit import Circuit, needs_noting
+from tasks.sending.journal import SILENT_SECONDS
 from tasks.sending.results import count_results
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ class OutboxJournal:
         self._claims += 1
         who = f"{self._who}/{self._claims}"
         try:
-            with self._database.transaction(None) as session:
+            with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 for before in self._unheard:
                     outbox.release(session, before)
                 claimed = self._claim(session, who, limit)
@@ -119,7 +120,7 @@ class OutboxJournal:
 
         May be repeated when a commit's answer got lost: nothing is written twice.
         """
-        with self._database.transaction(None) as session:
+        with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
             runs = _locked_runs(session, [answer.claimed for answer in answers if answer.claimed.resent])
             held = outbox.lock_claims(session, [answer.claimed for answer in answers])
             self._write(session, [answer for answer in answers if answer.claimed.message.id in held])
@@ -162,7 +163,7 @@ class OutboxJournal:
 
     def _keep_evidence(self, late: Sequence[_Decided]) -> None:
         """True answers of claims that ran out: uncertain → accepted or failed."""
-        with self._database.transaction(None) as session:
+        with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
             runs = _locked_runs(session, [claimed for claimed, _ in late])
             states = outbox.states_of(session, [result.id for _, result in late])
             uncertain = [pair for pair in late if states.get(pair[1].id) == MessageState.UNCERTAIN.value]
@@ -201,7 +202,7 @@ class OutboxJournal:
 
 def flag_lost(database: Database, *, limit: int = 500) -> int:
     """Flag as uncertain what was claimed by couriers that are gone; returns how many messages."""
-    with database.transaction(None) as session:
+    with database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
         lost = outbox.take_lost(session, limit=limit)
         places = Counter(message.counted_in for message in lost if message.counted_in is not None)
         count_decided(session, {place: (Counts(uncertain=count), Decimal(0)) for place, count in places.items()})

@@ -37,7 +37,7 @@ def prefect(monkeypatch) -> dict[str, Any]:
         return httpx2.Response(500) if found is None else httpx2.Response(200, content=json.dumps(found))
 
     client = httpx2.Client(base_url="http://prefect/api", transport=httpx2.MockTransport(answer))
-    monkeypatch.setattr(health, "prefect_client", lambda _url: client)
+    monkeypatch.setattr(health, "prefect_client", lambda *_: client)
     return answers
 
 

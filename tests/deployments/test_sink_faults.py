@@ -45,6 +45,8 @@ def test_the_first_rule_that_applies_is_followed():
         '{"at": "mail", "recipient": "a@b"}',
         '{"at": "rcpt", "every": 0}',
         '{"at": "rcpt", "evry": 2}',
+        '{"at": "final", "action": "slow", "seconds": 0}',
+        '{"at": "data", "action": "slow"}',
     ],
 )
 def test_a_rule_that_makes_no_sense_is_a_setup_error(text):

@@ -1,61 +1,41 @@
 """A sender that is killed in the middle, with nothing else done than what the courier does."""
 
-import os
 import signal
+from itertools import pairwise
 
-import pytest
-
-from models.session import Role, role_url
-from tests.support.processes import mail_server
+from tests.support.invariants import examine
+from tests.support.processes import LogTail, mail_server, sender_environment
 
 WINDOW = 20
 
 
-def _environment(engine) -> dict[str, str]:
-    return {
-        **os.environ,
-        "EXOSEND_DATA_DIR": str(engine.settings.data_dir),
-        "EXOSEND_ENGINE_DATABASE_URL": role_url(engine.settings, Role.ENGINE).render_as_string(hide_password=False),
-        "EXOSEND_SMTP_URL": str(engine.settings.smtp_url),
-    }
-
-
-def _wait_for_accepted(server, process, at_least: int) -> None:
-    """Until the mail server has that many, or the sender has ended."""
-    while process.poll() is None and (not server.log.exists() or server.log.read_bytes().count(b"\n") < at_least):
-        pass
-
-
-@pytest.mark.parametrize("kills", [[100], [40, 300, 301]])
-def test_everybody_is_accepted_once_or_flagged_uncertain(make_engine, tmp_path, kills):
+def test_everybody_is_accepted_once_or_flagged_uncertain(make_engine, tmp_path, trial):
+    people, kills = trial.of(short=(1500, 3), long=(100_000, 20))
+    points = [0, *sorted(trial.chance.sample(range(1, people * 3 // 4), kills))]
     with mail_server(tmp_path, "--delay", "1") as server:
-        engine = make_engine(contacts=1500, smtp_url=server.url)
+        engine = make_engine(contacts=people, credits_="5000", smtp_url=server.url)
         run = engine.planned(batch_size=WINDOW)
-        killed = 0
-        for at_least in kills:
-            process = engine.drainer_process(run, _environment(engine))
-            _wait_for_accepted(server, process, at_least)
+        tail = LogTail(server.log)
+        for before, after in pairwise(points):
+            process = engine.drainer_process(run, sender_environment(engine))
+            tail.wait(tail.lines() + after - before, alive=lambda: process.poll() is None)  # noqa: B023
             process.send_signal(signal.SIGKILL)
             assert process.wait() == -signal.SIGKILL, "The sender had ended before it could be killed."
-            killed += 1
             engine.expire_leases(run)
         engine.send(run)
         assert engine.close(run) is not None
-        accepted = server.accepted()
-        uncertain = engine.totals(run).uncertain
-        engine.check_invariants(run, accepted)
-        assert uncertain <= 2 * WINDOW * killed
-        assert engine.totals(run).sent + uncertain == 1500
-        in_sink = accepted.total() - engine.totals(run).sent
-        print(f"{killed} killed: {uncertain} uncertain, {in_sink} of them in the mail server's log")
+        found = examine(engine, run, server.accepted())
+    trial.write("kill -9 of the sender", kills, found)
+    assert found.uncertain <= 2 * WINDOW * kills
+    assert engine.totals(run).sent + found.uncertain == people
 
 
 def test_a_sender_that_is_told_to_end_leaves_nothing_uncertain(make_engine, tmp_path):
     with mail_server(tmp_path, "--delay", "1") as server:
         engine = make_engine(contacts=1500, smtp_url=server.url)
         run = engine.planned(batch_size=WINDOW)
-        process = engine.drainer_process(run, _environment(engine))
-        _wait_for_accepted(server, process, 200)
+        process = engine.drainer_process(run, sender_environment(engine))
+        LogTail(server.log).wait(200, alive=lambda: process.poll() is None)
         process.terminate()
         assert process.wait(timeout=30) == 0
         sent = engine.totals(run).sent

@@ -1,12 +1,13 @@
 """Transactions: how one ends together with its last statement."""
 
+import time
 from collections.abc import Iterator
 
 import pytest
 from psycopg.errors import CheckViolation
 from sqlalchemy import text
 
-from models.session import Database, Role, begin_again, execute_and_commit
+from models.session import DATABASE_AWAY, Database, Role, begin_again, execute_and_commit
 from models.settings import Settings
 from models.store.organizations import create_organization
 
@@ -74,3 +75,29 @@ def test_after_a_failure_another_transaction_can_begin_in_its_place(database: Da
         begin_again(session, organization)
         session.execute(text("UPDATE organizations SET balance = 3"))
     assert _balance(database) == 3
+
+
+def test_a_transaction_that_falls_silent_is_rolled_back_and_looks_like_a_database_that_is_away(settings) -> None:
+    database, other = Database(settings, Role.ENGINE), Database(settings, Role.ENGINE)
+
+    def fall_silent() -> None:
+        with database.transaction(None, silent_seconds=1) as session:
+            pid = session.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            until = time.monotonic() + 30
+            while _is_there(other, pid):
+                assert time.monotonic() < until
+                time.sleep(0.05)
+            session.execute(text("SELECT 1"))
+
+    with pytest.raises(DATABASE_AWAY):
+        fall_silent()
+    with database.transaction(None) as session:
+        assert session.execute(text("SELECT 1")).scalar_one() == 1
+    database.close()
+    other.close()
+
+
+def _is_there(database: Database, pid: int) -> bool:
+    with database.transaction(None) as session:
+        found = text("SELECT count(*) FROM pg_stat_activity WHERE pid = :pid")
+        return bool(session.execute(found, {"pid": pid}).scalar_one())

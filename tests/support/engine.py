@@ -148,9 +148,11 @@ class Engine:
         thread.start()
         return thread
 
-    def drainer_process(self, run: Run, environment: dict[str, str], *, epoch: int = 1) -> subprocess.Popen[bytes]:
-        """A sender in a process of its own, as the courier starts it."""
-        command = [sys.executable, "-m", "deployments.drainer", str(run.id), str(epoch)]
+    def drainer_process(
+        self, run: Run, environment: dict[str, str], *, epoch: int = 1, within: Sequence[str] = ()
+    ) -> subprocess.Popen[bytes]:
+        """A sender in a process of its own, as the courier starts it; `within`: see `mail_server`."""
+        command = [*within, sys.executable, "-m", "deployments.drainer", str(run.id), str(epoch)]
         return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 
     def close(self, run: Run) -> Closed | None:

@@ -1,0 +1,48 @@
+"""A Postgres of a test's own, which may be stopped at once and started again."""
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from deployments import postgres
+from deployments.postgres import Running
+from models.migrations.run import upgrade
+from models.settings import Settings
+
+
+class OwnPostgres:
+    """A migrated database on a server that a test breaks. Commits are on disk as in earnest."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: Running = postgres.start(folder)
+        self.settings = Settings(
+            database_url=self._running.cluster.url(),
+            secret_key="a-key-for-tests-only",  # type: ignore[arg-type]
+            data_dir=folder,
+        )
+        upgrade(self._running.cluster.url(), self.settings)
+
+    def stop_at_once(self) -> None:
+        """Immediate shutdown: no checkpoint, connections break in the middle of what they do."""
+        self._running.process.send_signal(signal.SIGQUIT)
+        self._running.process.wait(timeout=30)
+
+    def start_again(self) -> None:
+        """Recover from the log, and serve."""
+        self._running = postgres.start(self._folder)
+
+    def end(self) -> None:
+        """Stop it for good."""
+        self._running.stop()
+
+
+@contextlib.contextmanager
+def own_postgres(folder: Path) -> Iterator[OwnPostgres]:
+    """Until the block ends."""
+    server = OwnPostgres(folder)
+    try:
+        yield server
+    finally:
+        server.end()
