@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from models.errors import StaleLease
 from models.rules.lifecycle import CHUNK_MOVES, ChunkState
-from models.store import chunks, outbox
+from models.store import chunks
 from models.store.chunks import Counts, Lease
 from models.store.messages import cancel_chunk
+from models.store.outbox_counts import count_decided
 from models.tables import Run
 from tests.support.engine import Engine
 from tests.support.fixtures import database, make_engine
@@ -47,7 +48,7 @@ def _decide(session: Session, run: Run) -> None:
     """The last of the outbox's messages is decided; it knows no other chunks."""
     found = session.execute(text("SELECT 1 FROM chunks WHERE run_id = :r AND state = 'outbox'"), {"r": run.id})
     if found.one_or_none():
-        outbox.count_decided(session, {run.id: (Counts(accepted=2), Decimal(0))})
+        count_decided(session, {(run.id, _lease(run).no): (Counts(accepted=2), Decimal(0))})
 
 
 FUNCTIONS: dict[str, Callable[[Session, Run], None]] = {
