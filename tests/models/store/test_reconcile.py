@@ -13,7 +13,6 @@ from tests.support.books import check_books, full_books
 from tests.support.engine import Engine
 
 _ENDED = "(SELECT id FROM runs WHERE state = 'completed' AND kind = 'campaign' ORDER BY id LIMIT 1)"
-_OPEN = "(SELECT run_id FROM deferrals)"  # sent as far as it can be
 _PLANNED = "(SELECT run_id FROM chunks WHERE state = 'ready')"
 
 # What is done to the truth → the laws that must say so, and no other.
@@ -61,8 +60,9 @@ _BREAKS = {
     " WHERE run_id IS NULL AND state <> 'planned'": "outbox",
     f"UPDATE chunks SET state = 'ready', recorded = cursor WHERE run_id = {_ENDED}": "ended_runs",
     f"UPDATE runs SET state = 'cancelled', finished_at = now() WHERE id = {_PLANNED}": ("ended_runs campaign_runs"),
-    "INSERT INTO deferrals SELECT id, 99, organization_id, now() FROM runs"
-    " WHERE state = 'completed' AND kind = 'batch'": "ended_runs deferrals chunk_counters",
+    f"INSERT INTO deferrals SELECT id, 99, organization_id, now() FROM runs WHERE id = {_ENDED}": (
+        "ended_runs deferrals chunk_counters"
+    ),
     "UPDATE campaigns SET status = 'paused' WHERE status = 'completed'": "campaign_runs",
     "UPDATE events SET message_id = gen_random_uuid() WHERE kind = 'unsubscribed'": "events",
     "UPDATE events SET run_id = NULL": "events",
