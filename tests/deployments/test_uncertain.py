@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Iterator
-from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
@@ -79,7 +78,7 @@ def test_the_courier_does_what_the_policy_says(exosend: Exosend, engine: Engine)
         assert [entry["policy"] for entry in audited] == ["fail", "default"]
 
 
-@pytest.mark.parametrize("id_", ["x", str(uuid4())])
+@pytest.mark.parametrize("id_", ["x", "01a00000-0000-7000-8000-000000000000"])
 def test_what_is_not_there_is_said(exosend: Exosend, engine: Engine, id_: str) -> None:
     for command in (["list", id_], ["resolve", id_, "--as", "failed"], ["policy", id_, "hold"]):
         with pytest.raises(NotFound):
