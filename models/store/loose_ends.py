@@ -48,6 +48,29 @@ def requeue_stuck(session: Session, *, silent_for_seconds: float) -> Sequence[UU
     return rows.scalars().all()
 
 
+def flows_at_work(session: Session, *, limit: int = 1000) -> Sequence[RunFlow]:
+    """Flow runs of Prefect that run, or are to run, campaigns at their present epoch; the latest first.
+
+    The flow of a paced run has ended when it is planned, and one of a paused run soon.
+    """
+    is_paced = (Run.planned_at.is_not(None)) & (func.coalesce(Run.send_rate_per_minute, PACED_BELOW) < PACED_BELOW)
+    return (
+        session.execute(
+            select(RunFlow)
+            .join(Run, (Run.id == RunFlow.run_id) & (Run.epoch == RunFlow.epoch))
+            .where(
+                Run.state.in_([RunState.QUEUED.value, RunState.PLANNING.value, RunState.SENDING.value]),
+                Run.kind == RunKind.CAMPAIGN.value,
+                ~is_paced,
+            )
+            .order_by(RunFlow.created_at.desc())
+            .limit(limit)
+        )
+        .scalars()
+        .all()
+    )
+
+
 def runs_to_close(session: Session, *, limit: int = 50) -> Sequence[UUID]:
     """Runs with nothing left to send that nobody has ended yet."""
     return session.execute(_TO_CLOSE, {"limit": limit}).scalars().all()

@@ -178,9 +178,7 @@ class Drainer:
     ) -> asyncio.Future[Clearance]:
         return self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, upcoming=upcoming))
 
-    async def _clear(
-        self, lease: Lease, end: int, window: Sequence[PlannedMessage], clearance: Clearance
-    ) -> Clearance:
+    async def _clear(self, lease: Lease, end: int, window: Sequence[PlannedMessage], clearance: Clearance) -> Clearance:
         """Wait for the rate, announce the window unless it was, and look again if what was looked up got old meanwhile.
 
         `go` is false as well when this sender is to end.
