@@ -94,9 +94,9 @@ def test_paused_and_slow_campaigns_hold_no_process_and_the_slow_ones_move(stack:
     assert not _flow_processes(stack)
     assert {stack.campaign(campaign)["status"] for campaign in paused} == {"paused"}
     assert any(count < PEOPLE for count in sent.values()), "All had ended before it could be seen that they move."
-    print(
-        f"{CAMPAIGNS} paused, {CAMPAIGNS} slow; processes of flows: 0; {len(stack.processes('deployments.pacer'))} pacer"
-    )
+    pacers = stack.processes("deployments.pacer")
+    megabytes = [round(process.memory_info().rss / 2**20) for process in pacers]
+    print(f"{CAMPAIGNS} paused and {CAMPAIGNS} slow campaigns: 0 processes of flows; pacers, in MB: {megabytes}")
 
     _each(stack, slow, "the end of each slow campaign", lambda now: now["status"] == "completed")
     for campaign in paused:
