@@ -45,13 +45,6 @@ def test_a_revoked_token_is_refused_at_once(acme, engine: Database) -> None:
     assert acme.get("/balance").status_code == 401
 
 
-def test_whose_a_token_was_seen_to_be_is_only_a_guess(acme, globex) -> None:
-    """As if it had changed hands: what it reads is its organization's, and never that of the guess."""
-    known = acme.app.extensions["exosend"].known_tokens
-    known._organizations[UUID(acme.token.split("|")[0])] = globex.organization_id
-    assert acme.get("/balance").get_json()["data"]["organization"] == "Acme"
-
-
 def test_a_refused_caller_leaves_no_transaction_behind(acme, globex) -> None:
     assert acme.get("/balance").status_code == 200
     for _ in range(3):
