@@ -21,11 +21,11 @@ from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import LATE, Outcome, OutgoingMessage, Provider
 from tasks.sending.composing import Compose, Composers, compose_or_fail
-from tasks.sending.handing_over import hand_over
+from tasks.sending.handing_over import Ready, allowed, hand_over
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate
-from tasks.sending.results import RetryPolicy, suppressed_result, to_result
+from tasks.sending.results import RetryPolicy, to_result
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -37,7 +37,6 @@ _WATCH_SECONDS = 0.25
 _COMPOSED_AT_ONCE = 10  # 0.1 ms of work, in which one connection gets its reply
 
 
-_Ready = tuple[PlannedMessage, OutgoingMessage | Result]
 _NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
 _NOTHING_SAID = Clearance(go=True, suppressed=frozenset(), checked_at=0.0)  # yet: the window's own step will
 
@@ -229,10 +228,10 @@ class Drainer:
     ) -> _Answered:
         """Hand a window over. What a slow server leaves until the look-up is old is looked up again."""
         answered = _Answered([], [], [])
-        left: Sequence[_Ready] = list(zip(window, ready, strict=True))
+        left: Sequence[Ready] = list(zip(window, ready, strict=True))
         watch = asyncio.create_task(self._watch())
         try:
-            while going := _allowed(left, clearance.suppressed, answered.held_back):
+            while going := allowed(left, clearance.suppressed, answered.held_back):
                 until = max(clearance.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
                 pairs = list(
                     zip(going, await hand_over(self.provider, [made for _, made in going], until), strict=True)
@@ -289,18 +288,3 @@ def _ends(start: int, windows: Sequence[Sequence[PlannedMessage]]) -> list[int]:
         start += len(window)
         ends.append(start)
     return ends
-
-
-def _allowed(
-    ready: Sequence[_Ready], suppressed: frozenset[str], held_back: list[Result]
-) -> list[tuple[PlannedMessage, OutgoingMessage]]:
-    """What may be handed over; of the rest the results are added to `held_back`."""
-    going: list[tuple[PlannedMessage, OutgoingMessage]] = []
-    for message, made in ready:
-        if message.recipient in suppressed:
-            held_back.append(suppressed_result(message))
-        elif isinstance(made, Result):
-            held_back.append(made)
-        else:
-            going.append((message, made))
-    return going
