@@ -1,12 +1,8 @@
 """The courier: the long-lived process that moves on what no flow does. `python -m deployments.courier`.
 
 It sends single messages and small runs, and applies what providers reported, in threads of their own
-(deployments/courier_outbox.py, deployments/courier_reports.py). It starts queued runs that the API could not start,
-starts the flows that send bulk SMS and batches where none does, fires scheduled campaigns, puts due second tries into
-chunks, sends the chunks of dead senders (in child processes), closes runs, completes SMS campaigns, pauses campaigns of
-which too much goes wrong, decides about uncertain messages, writes the results that are missing, and removes answers
-that were kept for idempotency keys long enough. Any number of couriers may run: whatever one does is a conditional
-UPDATE, or idempotent.
+(deployments/courier_*.py). Its other duties are in `tick`, in docs/architecture.md with their times. Any number of
+couriers may run: whatever one does is a conditional UPDATE, or idempotent.
 """
 
 import logging
@@ -22,7 +18,8 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from api.starter import start_flow
-from deployments.courier_children import Children
+from deployments.courier_cancels import CancelsThread
+from deployments.courier_children import DRAINER, PACER, Children
 from deployments.courier_completion import Completion
 from deployments.courier_drainers import DrainerStarts
 from deployments.courier_guard import Guard
@@ -33,14 +30,15 @@ from deployments.courier_uncertain import UncertainDuty
 from deployments.prefect_schedule import mirror_schedules
 from models.errors import ExoSendError
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
-from models.rules.lifecycle import CampaignStatus, RunKind
+from models.rules.lifecycle import CampaignStatus, RunKind, RunState
+from models.rules.pacing import is_paced
 from models.session import DATABASE_AWAY, Database, Role
 from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
 from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
 from models.store.inspection import make_partitions_ahead
-from models.store.runs import record_flow
+from models.store.runs import move_run, record_flow
 from models.tables import Campaign, Run
 from tasks.runs.accept import accept_campaign
 from tasks.runs.close import close_run
@@ -54,7 +52,7 @@ _TICK_SECONDS = 0.25
 _BEAT_SECONDS = 2.0
 _START_AFTER_SECONDS = 2.0  # the API starts its flows itself; what is queued for longer it could not
 _STUCK_AFTER_SECONDS = 90.0  # a flow run starts in 1–12 s, in a queue of them later
-_IDLE_SECONDS = 30.0  # a flow that has planned begins to send within a second
+_IDLE_SECONDS = 10.0  # a flow that has planned begins to send within a second
 _LATE_MINUTES = 60.0
 _PREFECT_SECONDS = 10.0  # a campaign scheduled in Prefect is Prefect's to start; that long after its hour ours
 _MIRROR_SECONDS = 3.0
@@ -82,11 +80,13 @@ class Courier:
         self._outbox = OutboxThreads(settings, self._name)
         self._reports = ReportsThread(self._database)
         self._uncertain = UncertainDuty(settings, self._database)
+        self._cancels = CancelsThread(self._database, settings)
 
     def start(self) -> None:
         """Begin to send the outbox and to apply reports; `tick` does the rest."""
         self._outbox.start()
         self._reports.start()
+        self._cancels.start()
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
@@ -100,6 +100,7 @@ class Courier:
             self._uncertain.resolve_due,
             self._retry_deferred,
             self._adopt_orphans,
+            self._see_to_paced,
             self._close,
             self._completion.complete_campaigns,
             self._guard.pause_campaigns,
@@ -120,9 +121,11 @@ class Courier:
         """End the threads and children, which give back what they have, and say goodbye."""
         self._outbox.ask_to_stop()
         self._reports.ask_to_stop()
+        self._cancels.ask_to_stop()
         self._children.end()
         self._outbox.stop()
         self._reports.stop()
+        self._cancels.stop()
         try:
             with self._database.transaction(None) as session:
                 heartbeats.stop_beating(session, self._name)
@@ -184,10 +187,20 @@ class Courier:
             self._settings, DEPLOYMENTS[kind], parameters, idempotency_key=start_key(run.id, run.epoch)
         )
         if flow_run_id is None:
+            self._go_on_without_prefect(run)
             return
         with self._database.transaction(None) as session:
             record_flow(session, run.organization_id, run.id, flow_run_id, run.epoch)
         log.info("Started %s for run %s.", DEPLOYMENTS[kind], run.id)
+
+    def _go_on_without_prefect(self, run: Run) -> None:
+        """A run that was resumed is planned already: of what a flow would do only the sending is left."""
+        if run.planned_at is None:
+            return
+        with self._database.transaction(None) as session:
+            going = move_run(session, run.organization_id, run.id, RunState.SENDING, Run.epoch == run.epoch)
+        if going and not is_paced(run.send_rate_per_minute):
+            self._children.start(DRAINER, str(run.id), str(run.epoch))  # else adopted some seconds later
 
     def _flag_lost(self) -> None:
         if time.monotonic() < self._lost_at:
@@ -210,8 +223,14 @@ class Courier:
         with self._database.transaction(None) as session:
             orphans = loose_ends.orphaned_runs(session, idle_seconds=_IDLE_SECONDS)
         for orphan in orphans:
-            if self._children.start(orphan.run_id, orphan.epoch):
+            if self._children.start(DRAINER, str(orphan.run_id), str(orphan.epoch)):
                 log.warning("Run %s has chunks without a sender; they are sent from here.", orphan.run_id)
+
+    def _see_to_paced(self) -> None:
+        with self._database.transaction(None) as session:
+            waiting = loose_ends.runs_to_pace(session, limit=1)
+        if waiting and self._children.start(PACER):
+            log.info("Started the pacer.")
 
     def _close(self) -> None:
         with self._database.transaction(None) as session:

@@ -1,37 +1,43 @@
-"""The courier's child processes: one sender for each orphaned run, at most a few at a time."""
+"""The courier's child processes: one sender for each orphaned run, a few at a time, and one for all paced runs."""
 
 import subprocess
 import sys
 import time
-from uuid import UUID
 
-_MOST = 2
+DRAINER = "deployments.drainer"
+PACER = "deployments.pacer"
+
+_MOST = {DRAINER: 2, PACER: 1}
 _STOP_SECONDS = 12.0
 # A sender that cannot even start (a mail server's address that is wrong) would be started four times a second.
 _REST_SECONDS = 10.0
+
+
+_Key = tuple[str, ...]
 
 
 class Children:
     """Senders in processes of their own: a campaign must not hold up what the courier does every moment."""
 
     def __init__(self) -> None:
-        self._running: dict[UUID, subprocess.Popen[bytes]] = {}
-        self._rest_until: dict[UUID, float] = {}
+        self._running: dict[_Key, subprocess.Popen[bytes]] = {}
+        self._rest_until: dict[_Key, float] = {}
 
     def __len__(self) -> int:
         self._reap()
         return len(self._running)
 
-    def start(self, run_id: UUID, epoch: int) -> bool:
-        """Start a sender for the run; returns whether it was started.
+    def start(self, module: str, *arguments: str) -> bool:
+        """Start a child, of which there is one for each first argument; returns whether it was started.
 
-        It is not when it has one, when there are enough, and for a while after one of it broke.
+        It is not when there is that one, when there are enough of the module, and for a while after that one broke.
         """
         self._reap()
-        if run_id in self._running or run_id in self._rest_until or len(self._running) >= _MOST:
+        key = (module, *arguments[:1])
+        running = sum(of == module for of, *_ in self._running)
+        if key in self._running or key in self._rest_until or running >= _MOST[module]:
             return False
-        command = [sys.executable, "-m", "deployments.drainer", str(run_id), str(epoch)]
-        self._running[run_id] = subprocess.Popen(command)
+        self._running[key] = subprocess.Popen([sys.executable, "-m", module, *arguments])
         return True
 
     def end(self) -> None:
@@ -47,9 +53,9 @@ class Children:
 
     def _reap(self) -> None:
         now = time.monotonic()
-        for run_id, child in list(self._running.items()):
+        for key, child in list(self._running.items()):
             if child.poll() is not None:
-                del self._running[run_id]
+                del self._running[key]
                 if child.returncode != 0:
-                    self._rest_until[run_id] = now + _REST_SECONDS
-        self._rest_until = {run_id: until for run_id, until in self._rest_until.items() if until > now}
+                    self._rest_until[key] = now + _REST_SECONDS
+        self._rest_until = {key: until for key, until in self._rest_until.items() if until > now}

@@ -13,6 +13,7 @@ from models.pipelines import DRAIN_RUN, start_key
 from models.store.runs import find_run
 from tasks.audience.chunking import CHUNKS_PER_DRAINER
 from tasks.steps.campaign import accept, close, plan, send
+from tasks.steps.cancelling import reflecting_cancels
 from tasks.steps.engine import flow_database, flow_settings
 
 
@@ -37,12 +38,19 @@ def send_campaign(
             run_id, epoch = accept(campaign_id)
         elif not _is_current(run_id, epoch):
             return Completed(message="This start is out of date: the run was started again, or has ended.")
-        planned = plan(run_id)
+        with reflecting_cancels(run_id, epoch):
+            return _send(run_id, epoch)
     except ExoSendError as error:
         return Failed(message=str(error))
+
+
+def _send(run_id: UUID, epoch: int) -> State:
+    planned = plan(run_id)
     if planned is None:
         close(run_id, epoch)
         return Cancelled(message="The campaign was cancelled before it was planned.")
+    if planned.is_paced:
+        return Completed(message="Paced: the courier sends it at its rate, and no process waits here.")
     _start_helpers(run_id, epoch, planned.chunks)
     state = "open"
     while state == "open":
@@ -50,6 +58,8 @@ def send_campaign(
         state = close(run_id, epoch)
     if state == "cancelled":
         return Cancelled(message="The campaign was cancelled; what was unsent is refunded.")
+    if state == "paused":
+        return Completed(message="Paused; what is unsent goes on in another flow run when the campaign is resumed.")
     return Completed(message=f"The campaign's run is {state}.")
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, func, select, text, update
 from sqlalchemy.orm import Session
 
 from models.rules.lifecycle import RunKind, RunState
+from models.rules.pacing import PACED_BELOW
 from models.tables import Run, RunFlow
 
 
@@ -47,6 +48,29 @@ def requeue_stuck(session: Session, *, silent_for_seconds: float) -> Sequence[UU
     return rows.scalars().all()
 
 
+def flows_at_work(session: Session, *, limit: int = 1000) -> Sequence[RunFlow]:
+    """Flow runs of Prefect that run, or are to run, campaigns at their present epoch; the latest first.
+
+    The flow of a paced run has ended when it is planned, and one of a paused run soon.
+    """
+    is_paced = (Run.planned_at.is_not(None)) & (func.coalesce(Run.send_rate_per_minute, PACED_BELOW) < PACED_BELOW)
+    return (
+        session.execute(
+            select(RunFlow)
+            .join(Run, (Run.id == RunFlow.run_id) & (Run.epoch == RunFlow.epoch))
+            .where(
+                Run.state.in_([RunState.QUEUED.value, RunState.PLANNING.value, RunState.SENDING.value]),
+                Run.kind == RunKind.CAMPAIGN.value,
+                ~is_paced,
+            )
+            .order_by(RunFlow.created_at.desc())
+            .limit(limit)
+        )
+        .scalars()
+        .all()
+    )
+
+
 def runs_to_close(session: Session, *, limit: int = 50) -> Sequence[UUID]:
     """Runs with nothing left to send that nobody has ended yet."""
     return session.execute(_TO_CLOSE, {"limit": limit}).scalars().all()
@@ -63,9 +87,10 @@ class Orphan:
 def orphaned_runs(session: Session, *, idle_seconds: float, limit: int = 20) -> Sequence[Orphan]:
     """Runs with a chunk whose lease ran out, or with free chunks and no sender at all for a while.
 
-    Not those that rest, since no sender could send them; the same in the next two.
+    Not those that are paced (`runs_to_pace`), nor those that rest, since no sender could send them; the latter in the
+    next three as well.
     """
-    rows = session.execute(_ORPHANED, {"idle": idle_seconds, "limit": limit})
+    rows = session.execute(_ORPHANED, {"idle": idle_seconds, "paced_below": PACED_BELOW, "limit": limit})
     return [Orphan(row.id, row.epoch) for row in rows]
 
 
@@ -73,6 +98,21 @@ def runs_to_drain(session: Session, kind: RunKind, *, limit: int) -> Sequence[Or
     """Sending runs of the kind with a chunk that nobody has, oldest first, of all organizations in turn."""
     rows = session.execute(_TO_DRAIN, {"kind": kind.value, "limit": limit})
     return [Orphan(row.id, row.epoch) for row in rows]
+
+
+def runs_to_pace(session: Session, *, limit: int) -> Sequence[Orphan]:
+    """Sending runs that are paced and have a chunk that nobody has, of all organizations in turn.
+
+    A flow plans such a run and leaves it to the courier's pacer: they are no orphans.
+    """
+    rows = session.execute(_TO_PACE, {"paced_below": PACED_BELOW, "limit": limit})
+    return [Orphan(row.id, row.epoch) for row in rows]
+
+
+def epochs_sending(session: Session, run_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Of these runs those that are being sent, with their epochs."""
+    rows = session.execute(select(Run.id, Run.epoch).where(Run.id.in_(run_ids), Run.state == RunState.SENDING.value))
+    return {row.id: row.epoch for row in rows}
 
 
 def waits_for_drainer(session: Session, kind: RunKind) -> float | None:
@@ -121,7 +161,8 @@ _TO_CLOSE = text("""
 
 _ORPHANED = text("""
     SELECT r.id, r.epoch FROM runs r
-    WHERE r.state = 'sending' AND (r.rest_until IS NULL OR r.rest_until < now()) AND (
+    WHERE r.state = 'sending' AND (r.rest_until IS NULL OR r.rest_until < now())
+      AND coalesce(r.send_rate_per_minute, :paced_below) >= :paced_below AND (
         EXISTS (SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'leased' AND c.lease_until < now())
         OR (EXISTS (SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'ready')
             AND r.alive_at < now() - make_interval(secs => :idle)
@@ -139,6 +180,15 @@ _DUE = text("""
 _TO_DRAIN = text("""
     SELECT r.id, r.epoch FROM runs r
     WHERE r.state = 'sending' AND r.kind = :kind AND (r.rest_until IS NULL OR r.rest_until < now()) AND EXISTS (
+        SELECT 1 FROM chunks c
+        WHERE c.run_id = r.id AND (c.state = 'ready' OR (c.state = 'leased' AND c.lease_until < now())))
+    ORDER BY row_number() OVER (PARTITION BY r.organization_id ORDER BY r.id), r.id LIMIT :limit
+""")
+
+_TO_PACE = text("""
+    SELECT r.id, r.epoch FROM runs r
+    WHERE r.state = 'sending' AND r.send_rate_per_minute < :paced_below
+      AND (r.rest_until IS NULL OR r.rest_until < now()) AND EXISTS (
         SELECT 1 FROM chunks c
         WHERE c.run_id = r.id AND (c.state = 'ready' OR (c.state = 'leased' AND c.lease_until < now())))
     ORDER BY row_number() OVER (PARTITION BY r.organization_id ORDER BY r.id), r.id LIMIT :limit

@@ -50,18 +50,19 @@ class Result:
     reports: tuple[Report, ...] = ()
 
 
-def read_planned(session: Session, lease: Lease) -> list[PlannedMessage]:
-    """The chunk's messages from its cursor on, in the chunk's order.
+def read_planned(session: Session, lease: Lease, *, most: int | None = None) -> list[PlannedMessage]:
+    """The chunk's messages from its cursor on, in the chunk's order; the first `most` of them.
 
     Those that are not `planned` any more are left out of nothing: a chunk's messages change only under its lease.
     """
+    stop = lease.size if most is None else min(lease.size, lease.cursor + most)
     rows = driver(session).execute(
         """
         SELECT id, position, recipient, variables::text, tries,
                coalesce(extract(epoch FROM now() - first_tried_at) / 3600, 0)::float, content_id, to_name
         FROM messages WHERE id = ANY(%s::uuid[]) AND made_on = %s ORDER BY id
         """,
-        [lease.message_ids(lease.cursor, lease.size), made_on(lease.run_id)],
+        [lease.message_ids(lease.cursor, stop), made_on(lease.run_id)],
         binary=True,
     )
     return [PlannedMessage(*row) for row in rows]

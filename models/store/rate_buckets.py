@@ -26,3 +26,10 @@ def take_tokens(session: Session, name: str, *, wanted: int, per_second: float, 
         ).scalar_one()
     )
     return max(0.0, -left / per_second)
+
+
+def give_back_tokens(session: Session, name: str, tokens: int) -> None:
+    """Put back tokens that were taken and not used. What the bucket has too many it loses when it is next asked."""
+    session.execute(
+        text("UPDATE rate_buckets SET tokens = tokens + :tokens WHERE name = :name"), {"name": name, "tokens": tokens}
+    )

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from models.errors import ExoSendError, InsufficientCredits, InvalidInput, NotFound
 from models.rules.lifecycle import CampaignStatus, Channel, RunState
 from models.rules.money import money
+from models.rules.pacing import is_paced
 from models.session import Database
 from models.settings import Settings
 from models.store.audience import write_plan
@@ -36,6 +37,7 @@ class Planned:
     chunks: int
     funnel: Funnel | None
     already: bool = False
+    is_paced: bool = False  # its flow ends here: the courier's pacer sends it
 
 
 def plan_campaign(database: Database, run_id: UUID, settings: Settings) -> Planned | None:
@@ -89,7 +91,7 @@ def _fail_planning(database: Database, run: Run, code: str, reason: str) -> None
 
 def _planned_before(run: Run) -> Planned:
     funnel = Funnel.from_json(run.funnel) if run.funnel else None
-    return Planned(run.total_recipients, 0, funnel, already=True)
+    return Planned(run.total_recipients, 0, funnel, already=True, is_paced=is_paced(run.send_rate_per_minute))
 
 
 def _plan(database: Database, run: Run, settings: Settings) -> Planned | None:
@@ -131,7 +133,7 @@ def _save(session: Session, planned_run: Run, campaign: Campaign, plan: Plan, se
     if not _charge(session, run, plan, cost, "emails" if campaign.channel == Channel.EMAIL else "SMS"):
         session.rollback()
         return None
-    return Planned(plan.kept.height, chunks.height, plan.funnel)
+    return Planned(plan.kept.height, chunks.height, plan.funnel, is_paced=is_paced(run.send_rate_per_minute))
 
 
 def _count_segments(session: Session, run: Run, campaign: Campaign, plan: Plan) -> None:

@@ -1,7 +1,9 @@
 """The loop that all sending goes through: lease a chunk, send it window by window, record, give it back.
 
 While window k is out, one transaction records the results of k-1 and moves the cursor past k+1; k+1 goes out only
-after that commit. So whatever kills this process leaves at most two windows whose outcome nobody knows.
+after that commit. So whatever kills this process leaves at most two windows whose outcome nobody knows. A paced run,
+whose windows wait for their rate, gains nothing by being ahead: its cursor moves when a window's time has come, and
+its results are recorded at once, so that only what is out is in doubt. Many of those share one event loop.
 """
 
 import asyncio
@@ -21,11 +23,11 @@ from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import LATE, Outcome, OutgoingMessage, Provider
 from tasks.sending.circuit import needs_noting
 from tasks.sending.composing import Compose, Composers, compose_or_fail
-from tasks.sending.handing_over import hand_over
+from tasks.sending.handing_over import Ready, allowed, hand_over
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate, careful_size
-from tasks.sending.results import RetryPolicy, suppressed_result, to_result
+from tasks.sending.results import RetryPolicy, to_result
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -37,8 +39,8 @@ _WATCH_SECONDS = 0.25
 _COMPOSED_AT_ONCE = 10  # 0.1 ms of work, in which one connection gets its reply
 
 
-_Ready = tuple[PlannedMessage, OutgoingMessage | Result]
 _NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
+_NOTHING_SAID = Clearance(go=True, suppressed=frozenset(), checked_at=0.0)  # yet: the window's own step will
 
 
 @dataclass(slots=True)
@@ -79,7 +81,11 @@ class _Answered:
 
 @dataclass(slots=True)
 class Drainer:
-    """One sender of one run. `stop` is asked between windows: true ends it, with everything given back."""
+    """One sender of one run. `stop` is asked between windows: true ends it, with everything given back.
+
+    `is_ahead`: the next window is announced while one is out. `page_size`: so many messages of a chunk are read at a
+    time; between two pages it is given back (None: the whole chunk).
+    """
 
     journal: Journal
     keeper: LeaseKeeper
@@ -92,61 +98,75 @@ class Drainer:
     who: str
     stop: Callable[[], bool]
     tally: Tally = field(default_factory=Tally)
+    is_ahead: bool = True
+    page_size: int | None = None
     is_cut_off: bool = False  # the provider was aborted
     _is_held: bool = False  # the provider is to be left alone
     _executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="journal"))
 
     async def drain(self) -> Tally:
         """Send chunks until there is none left for this sender."""
-        while not self.stop() and not self.is_cut_off:
-            claimed_at = time.monotonic()
-            lease = await self._in_thread(lambda: self.journal.claim(self.who, self.lease_seconds))
-            if lease is None:
-                break
-            self.keeper.hold(lease, claimed_at)
-            try:
-                await self._drain_chunk(lease)
-            except StaleLease as error:
-                log.warning("%s", error)
-            finally:
-                self.keeper.hold(None, 0.0)
-            self.tally.chunks += 1
+        while await self.drain_next():
+            pass
+        await self.give_back_tokens()
         return self.tally
+
+    async def drain_next(self) -> bool:
+        """Send one chunk, or one page of it; False when there is none, or this sender is to end."""
+        if self.stop() or self.is_cut_off:
+            return False
+        claimed_at = time.monotonic()
+        lease = await self._in_thread(lambda: self.journal.claim(self.who, self.lease_seconds))
+        if lease is None:
+            return False
+        self.keeper.hold(lease, claimed_at)
+        try:
+            await self._drain_chunk(lease)
+        except StaleLease as error:
+            log.warning("%s", error)
+        finally:
+            self.keeper.drop(lease)
+        self.tally.chunks += 1
+        return True
 
     def close(self) -> None:
         """Wait for what the journal still writes, and end its thread."""
         self._executor.shutdown(wait=True)
 
     async def _drain_chunk(self, lease: Lease) -> None:
-        planned = await self._in_thread(lambda: self.journal.read(lease))
+        planned = await self._in_thread(lambda: self.journal.read(lease, self.page_size))
         if lease.probes:
             planned = planned[:PROBE_MESSAGES]
         self._is_held = False
         size = careful_size(self.window_size, lease.takeovers)
         windows = [planned[i : i + size] for i in range(0, len(planned), size)]
         ends = _ends(lease.cursor, windows)
-        clearance = await self._in_thread(
-            lambda: self.journal.step(
-                lease, [], cursor=ends[0] if ends else lease.size, upcoming=windows[0] if windows else []
-            )
-        )
+        clearance = _NOTHING_SAID
+        if self.is_ahead:
+            first, upcoming = (ends[0], windows[0]) if windows else (lease.size, [])
+            clearance = await self._start_step(lease, [], first, upcoming)
         results: list[Result] = []  # made, and not known to be recorded
         answered: _Answered | None = None  # the window before, its results still to be made
         done = 0  # windows that were handed over, or need not be
         ready = await self._compose_all(windows[0]) if windows else []
         try:
             for k, window in enumerate(windows):
-                clearance = await self._fresh(window, clearance)
-                if not clearance.go or self._is_held or self.stop() or self.keeper.is_lost():
+                clearance = await self._clear(lease, ends[k], window, clearance)
+                if not clearance.go:
                     break
                 following = windows[k + 1] if k + 1 < len(windows) else []
                 sending = asyncio.create_task(self._send(window, ready, clearance))
                 await asyncio.sleep(0)  # the window goes out first, the journal is written meanwhile
-                results, answered = self._results(answered), None
-                step = self._start_step(lease, results, ends[min(k + 1, len(ends) - 1)], following)
+                step: asyncio.Future[Clearance] | None = None
+                if self.is_ahead:
+                    results, answered = self._results(answered), None
+                    step = self._start_step(lease, results, ends[min(k + 1, len(ends) - 1)], following)
                 ready = await self._compose_all(following)
                 answered = await sending
                 done = k + 1
+                if step is None:
+                    results, answered = self._results(answered), None
+                    step = self._start_step(lease, results, ends[k])
                 clearance = await step
                 results = []
             results, answered = self._results(answered), None
@@ -159,20 +179,35 @@ class Drainer:
             raise
 
     def _start_step(
-        self, lease: Lease, results: list[Result], cursor: int, upcoming: Sequence[PlannedMessage]
+        self, lease: Lease, results: list[Result], cursor: int, upcoming: Sequence[PlannedMessage] = ()
     ) -> asyncio.Future[Clearance]:
         return self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, upcoming=upcoming))
 
-    async def _fresh(self, window: Sequence[PlannedMessage], clearance: Clearance) -> Clearance:
-        """Wait for the rate, then look again if what was looked up got old meanwhile."""
-        if not clearance.go:
-            return clearance
+    async def _clear(self, lease: Lease, end: int, window: Sequence[PlannedMessage], clearance: Clearance) -> Clearance:
+        """Wait for the rate, announce the window unless it was, and look again if what was looked up got old meanwhile.
+
+        `go` is false as well when this sender is to end.
+        """
+        if not clearance.go or self._is_held:
+            return _NO_CLEARANCE
         if self.rate.per_minute is not None:
             wait = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.wait_seconds(len(window))))
             await self._sleep(wait)
-        if time.monotonic() - clearance.checked_at <= _FRESH_SECONDS:
-            return clearance
-        return await self._in_thread(lambda: self.journal.check(window))
+        if not self.is_ahead and not self.stop():
+            clearance = await self._start_step(lease, [], end, window)
+        if clearance.go and time.monotonic() - clearance.checked_at > _FRESH_SECONDS:
+            clearance = await self._in_thread(lambda: self.journal.check(window))
+        if not clearance.go or self.stop() or self.keeper.is_lost():
+            self.rate.put_back(len(window))
+            return _NO_CLEARANCE
+        return clearance
+
+    async def give_back_tokens(self) -> None:
+        """Return what was taken of the rate and not used, after the last `drain_next`. `drain` does it by itself."""
+        try:
+            await self._in_thread(lambda: self.journal.insist(self.rate.give_back))
+        except StaleLease as error:  # Postgres is away: the run is a moment slower
+            log.warning("%s", error)
 
     async def _sleep(self, seconds: float) -> None:
         until = time.monotonic() + seconds
@@ -199,10 +234,10 @@ class Drainer:
     ) -> _Answered:
         """Hand a window over. What a slow server leaves until the look-up is old is looked up again."""
         answered = _Answered([], [], [])
-        left: Sequence[_Ready] = list(zip(window, ready, strict=True))
+        left: Sequence[Ready] = list(zip(window, ready, strict=True))
         watch = asyncio.create_task(self._watch())
         try:
-            while going := _allowed(left, clearance.suppressed, answered.held_back):
+            while going := allowed(left, clearance.suppressed, answered.held_back):
                 until = max(clearance.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
                 pairs = list(
                     zip(going, await hand_over(self.provider, [made for _, made in going], until), strict=True)
@@ -262,18 +297,3 @@ def _ends(start: int, windows: Sequence[Sequence[PlannedMessage]]) -> list[int]:
         start += len(window)
         ends.append(start)
     return ends
-
-
-def _allowed(
-    ready: Sequence[_Ready], suppressed: frozenset[str], held_back: list[Result]
-) -> list[tuple[PlannedMessage, OutgoingMessage]]:
-    """What may be handed over; of the rest the results are added to `held_back`."""
-    going: list[tuple[PlannedMessage, OutgoingMessage]] = []
-    for message, made in ready:
-        if message.recipient in suppressed:
-            held_back.append(suppressed_result(message))
-        elif isinstance(made, Result):
-            held_back.append(made)
-        else:
-            going.append((message, made))
-    return going

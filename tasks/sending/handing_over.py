@@ -3,9 +3,14 @@
 import logging
 from collections.abc import Sequence
 
+from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.sending.results import suppressed_result
 
 log = logging.getLogger(__name__)
+
+Ready = tuple[PlannedMessage, OutgoingMessage | Result]
+"""A message and what was made of it: the one for the wire, or the result of one that cannot be made."""
 
 POISON = "poison"
 _MOST_CALLS = 64  # one recipient among 500 is found in 20 calls; a provider that fails at everything is not asked 1,500
@@ -77,3 +82,18 @@ def _unknown() -> Outcome:
 
 def _unknowns(messages: Sequence[OutgoingMessage]) -> list[Outcome]:
     return [_unknown()] * len(messages)
+
+
+def allowed(
+    ready: Sequence[Ready], suppressed: frozenset[str], held_back: list[Result]
+) -> list[tuple[PlannedMessage, OutgoingMessage]]:
+    """What may be handed over; of the rest the results are added to `held_back`."""
+    going: list[tuple[PlannedMessage, OutgoingMessage]] = []
+    for message, made in ready:
+        if message.recipient in suppressed:
+            held_back.append(suppressed_result(message))
+        elif isinstance(made, Result):
+            held_back.append(made)
+        else:
+            going.append((message, made))
+    return going

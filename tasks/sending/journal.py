@@ -81,12 +81,12 @@ class Journal:
             log.warning("Chunk %s taken over from a dead sender; %s uncertain.", lease.no, lease.uncertain)
         return lease
 
-    def read(self, lease: Lease) -> list[PlannedMessage]:
-        """The chunk's messages from its cursor on."""
+    def read(self, lease: Lease, most: int | None = None) -> list[PlannedMessage]:
+        """The chunk's messages from its cursor on; the first `most` of them."""
 
         def look() -> list[PlannedMessage]:
             with self.database.transaction(None) as session:
-                return messages.read_planned(session, lease)
+                return messages.read_planned(session, lease, most=most)
 
         return self.insist(look)
 

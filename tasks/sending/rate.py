@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass, field
 
 from models.session import Database
-from models.store.rate_buckets import take_tokens
+from models.store.rate_buckets import give_back_tokens, take_tokens
 
 
 @dataclass(slots=True)
@@ -37,6 +37,18 @@ class Rate:
             self._usable_at = time.monotonic() + wait
         self._left -= messages
         return max(0.0, self._usable_at - time.monotonic())
+
+    def put_back(self, messages: int) -> None:
+        """So many messages did not go out after all: their tokens are for the next."""
+        if self.per_minute is not None:
+            self._left += messages
+
+    def give_back(self) -> None:
+        """Return what is left to the bucket, for this run's other senders and the next one."""
+        if self._left:
+            with self.database.transaction(None) as session:
+                give_back_tokens(session, self.name, self._left)
+            self._left = 0
 
 
 def window_size(*, batch_size: int, messages_per_call: int, per_minute: int | None) -> int:

@@ -4,12 +4,15 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import Any
 from uuid import UUID
 
 import uvloop
 
 from models.rules.lifecycle import RunKind
+from models.rules.pacing import is_paced, page_size
 from models.session import Database
 from models.settings import Settings
 from models.store import circuits
@@ -25,6 +28,7 @@ from tasks.sending.journal import Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate, window_size
 from tasks.sending.results import RetryPolicy
+from tasks.sending.strand import Strand
 
 log = logging.getLogger(__name__)
 
@@ -70,34 +74,43 @@ class Sender:
         while after any error.
         """
         tally = tally if tally is not None else Tally()
+        run, channel = self.read(run_id)
+        try:
+            self._runner.run(self._send(run, epoch, channel, stop, tally))
+        except Exception:
+            self.note_failure(run_id)
+            raise
+        self.note_success(run, channel)
+        return tally
+
+    def serve(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run, on this sender's loop, what sends runs with `drainer`. Blocks."""
+        self._runner.run(work)
+
+    def read(self, run_id: UUID) -> tuple[Run, str]:
+        """The run and the channel that it is sent through. Raises NotFound."""
         with self._database.transaction(None) as session:
             run = find_run(session, run_id)
             assert run.content_id is not None
-            channel = read_content(session, run.organization_id, run.content_id).channel
-        try:
-            self._runner.run(self._send(run, epoch, channel, stop, tally))
-        except Exception:  # else sender after sender is started for a run that nobody can send
-            with self._database.transaction(None) as session:
-                note_send_failure(session, run_id)
-            raise
+            return run, read_content(session, run.organization_id, run.content_id).channel
+
+    def note_failure(self, run_id: UUID) -> None:
+        """The run rests for a while: else sender after sender is started for a run that nobody can send."""
+        with self._database.transaction(None) as session:
+            note_send_failure(session, run_id)
+
+    def note_success(self, run: Run, channel: str) -> None:
+        """The run can be sent, whatever was before; but it rests while its provider is left alone."""
         if run.send_failures:
             with self._database.transaction(None) as session:
-                forget_send_failures(session, run_id)
-        self._rest(run, channel)
-        return tally
-
-    def _rest(self, run: Run, channel: str) -> None:
-        """Have no sender started for the run while its provider is left alone."""
+                forget_send_failures(session, run.id)
         circuit = Circuit.of(self._database, channel, self._names[channel])
         with self._database.transaction(None) as session:
             if seconds := circuits.rest_seconds(session, circuit.name):
                 rest_run(session, run.id, seconds)
 
     async def _send(self, run: Run, epoch: int, channel: str, stop: Callable[[], bool], tally: Tally) -> None:
-        if channel not in self._providers:
-            self._providers[channel] = open_provider(self._settings, channel)
-            self._names[channel] = self._providers[channel].name
-        drainer = self._drainer(run, epoch, channel, stop, tally)
+        drainer = self.drainer(run, epoch, channel, stop=stop, tally=tally)
         is_well = False
         try:
             await drainer.drain()
@@ -107,24 +120,42 @@ class Sender:
             if not is_well:  # an aborted provider sends nothing any more
                 await self._close_provider(channel)
 
-    def _drainer(self, run: Run, epoch: int, channel: str, stop: Callable[[], bool], tally: Tally) -> Drainer:
+    def drainer(
+        self,
+        run: Run,
+        epoch: int,
+        channel: str,
+        *,
+        stop: Callable[[], bool],
+        tally: Tally | None = None,
+        threads: Executor | None = None,
+    ) -> Drainer:
+        """What sends the run on this sender's loop. `threads`: the journal's, shared with other drainers; without them
+        it has one of its own. Raises SetupError."""
+        if channel not in self._providers:
+            self._providers[channel] = open_provider(self._settings, channel)
+            self._names[channel] = self._providers[channel].name
         provider, settings, database = self._providers[channel], self._settings, self._database
+        per_minute = run.send_rate_per_minute
         return Drainer(
             journal=Journal(database, run.id, run.organization_id, epoch, channel, provider.name, self._keeper.is_lost),
             keeper=self._keeper,
             provider=provider,
             composers=self._composers[run.kind != RunKind.CAMPAIGN.value],
-            rate=Rate(database, f"run:{run.id}", run.send_rate_per_minute),
+            rate=Rate(database, f"run:{run.id}", per_minute),
             policy=RetryPolicy(settings.retry_attempts, settings.retry_base_seconds),
             window_size=window_size(
                 batch_size=run.batch_size,
                 messages_per_call=provider.capabilities.messages_per_call,
-                per_minute=run.send_rate_per_minute,
+                per_minute=per_minute,
             ),
             lease_seconds=settings.lease_seconds,
             who=f"{socket.gethostname()}:{os.getpid()}",
             stop=stop,
-            tally=tally,
+            tally=tally if tally is not None else Tally(),
+            is_ahead=not is_paced(per_minute),
+            page_size=page_size(per_minute),
+            _executor=Strand(threads) if threads is not None else ThreadPoolExecutor(1, thread_name_prefix="journal"),
         )
 
     async def _close_provider(self, channel: str) -> None:

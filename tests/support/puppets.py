@@ -38,6 +38,9 @@ class _Keeper:
     def hold(self, *_: object) -> None:
         """Nothing to keep."""
 
+    def drop(self, *_: object) -> None:
+        """Nothing was kept."""
+
     def is_lost(self) -> bool:
         """Never by itself."""
         return False
