@@ -10,9 +10,6 @@ from enum import StrEnum
 
 from models.rules.lifecycle import Channel, RunState
 
-POLICIES = ("hold", "fail", "resend")
-"""What an organization may choose; without a choice runs are held, and singles sent again where a key makes it safe."""
-
 
 class Decision(StrEnum):
     """What people may decide about an uncertain message."""

@@ -1,42 +1,24 @@
 """`exosend org guards`, as an operator uses it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from decimal import Decimal
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
-from deployments.cli import app
 from models.errors import InvalidInput, NotFound
 from models.rules.ids import new_id
-from models.session import Database, Role
-from models.settings import Settings
+from models.session import Database
 from models.store.organizations import create_organization
 
 Run = Callable[..., str]
 
 
 @pytest.fixture
-def exosend(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process; returns what it prints."""
-    assert settings.database_url is not None
-    assert settings.secret_key is not None
-    monkeypatch.setenv("EXOSEND_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("EXOSEND_SECRET_KEY", settings.secret_key.get_secret_value())
-
-    def run(*arguments: str) -> str:
-        app(["org", "guards", *arguments], result_action="return_value")
-        return capsys.readouterr().out
-
-    return run
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    found = Database(settings, Role.ENGINE, pool_size=2)
-    yield found
-    found.close()
+def exosend(exosend: Run) -> Run:
+    """Runs this command."""
+    return lambda *arguments: exosend("org", "guards", *arguments)
 
 
 @pytest.fixture

@@ -1,46 +1,32 @@
 """`exosend reconcile`, as an operator and a script use it, and what the doctor says of it."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from uuid import UUID, uuid4
 
 import pytest
 from sqlalchemy import text
 
 from deployments.checks import Grade, examine
-from deployments.cli import app
 from models.errors import ExoSendError
-from models.session import Database, Role
+from models.session import Database
 from models.settings import Settings
 
 Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def exosend(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+def exosend(exosend: Callable[..., str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Runs a command in this process; returns its exit code and what it prints."""
-    assert settings.database_url is not None
-    assert settings.secret_key is not None
-    monkeypatch.setenv("EXOSEND_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("EXOSEND_SECRET_KEY", settings.secret_key.get_secret_value())
     monkeypatch.setenv("COLUMNS", "250")
 
     def run(*arguments: str) -> tuple[int, str]:
-        code = 0
         try:
-            app(list(arguments), result_action="return_value")
+            return 0, exosend(*arguments)
         except SystemExit as end:
-            code = int(end.code or 0)
-        return code, capsys.readouterr().out
+            return int(end.code or 0), capsys.readouterr().out
 
     return run
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    found = Database(settings, Role.ENGINE, pool_size=1)
-    yield found
-    found.close()
 
 
 @pytest.fixture

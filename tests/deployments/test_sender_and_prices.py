@@ -1,17 +1,15 @@
 """`exosend sender`, `exosend prices` and `exosend org create --sender-id`, as an operator uses them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 
-from deployments.cli import app
 from models.errors import ExoSendError
-from models.session import Database, Role
-from models.settings import Settings
+from models.session import Database
 from models.store.prices import sms_prices
 from models.store.sender_ids import request_sender_id, sender_to_use
 
@@ -23,28 +21,6 @@ sms,370,EUR,0.04,2026-02-01
 sms,3706,EUR,0.05,2026-02-01
 email,,EUR,0.002,2026-02-01
 """
-
-
-@pytest.fixture
-def exosend(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Runs a command in this process; returns what it prints."""
-    assert settings.database_url is not None
-    assert settings.secret_key is not None
-    monkeypatch.setenv("EXOSEND_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("EXOSEND_SECRET_KEY", settings.secret_key.get_secret_value())
-
-    def run(*arguments: str) -> str:
-        app(list(arguments), result_action="return_value")
-        return capsys.readouterr().out
-
-    return run
-
-
-@pytest.fixture
-def database(settings: Settings) -> Iterator[Database]:
-    found = Database(settings, Role.ENGINE, pool_size=1)
-    yield found
-    found.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import text
 
-from deployments.cli import app
 from deployments.courier import Courier
 from models.errors import NotFound
 from models.session import Database, Role
@@ -17,21 +16,6 @@ from tests.support.uncertain import check_counters, ended_run, ripen
 
 Exosend = Callable[..., str]
 PEOPLE = [f"uncertain+{no}" for no in range(6)] + [f"c{no}" for no in range(4)]
-
-
-@pytest.fixture
-def exosend(settings: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Exosend:
-    """Runs a command in this process; returns what it prints."""
-    assert settings.database_url is not None
-    assert settings.secret_key is not None
-    monkeypatch.setenv("EXOSEND_DATABASE_URL", settings.database_url)
-    monkeypatch.setenv("EXOSEND_SECRET_KEY", settings.secret_key.get_secret_value())
-
-    def run(*arguments: str) -> str:
-        app(list(arguments), result_action="return_value")
-        return capsys.readouterr().out
-
-    return run
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def begin(make_engine, courier, trial):
     return make
 
 
-@pytest.mark.parametrize("how", ["cut", "stalled", "stalled in a transaction"])
+@pytest.mark.parametrize("how", ["cut", "cut at a commit", "stalled", "stalled in a transaction"])
 def test_behind_proxies_who_is_cut_off_stops_in_time_and_its_answers_still_count(
     begin, courier, settings, tmp_path, trial, how
 ):
@@ -47,7 +47,9 @@ def test_behind_proxies_who_is_cut_off_stops_in_time_and_its_answers_still_count
             proxy = stack.enter_context(Proxy(role_url(settings, Role.ENGINE)))
             server = stack.enter_context(mail_server(tmp_path / str(name), "--delay", "20"))
             in_transaction = partial(proxy.stall_in_transaction, trial.chance.randint(1, 3))
-            cut = {"cut": proxy.cut, "stalled": proxy.stall}.get(how, in_transaction)
+            cut = {"cut": proxy.cut, "cut at a commit": proxy.cut_at_commit, "stalled": proxy.stall}.get(
+                how, in_transaction
+            )
             machines.append(Machine(proxy.url, server, cut, proxy.heal))
         check_cut_off(*begin(), machines, courier, trial, how)
 

@@ -31,6 +31,7 @@ class Proxy:
         self._open: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
         self._refuses = False
         self._packets: int | None = None  # of the next transaction, before everything stalls
+        self._cuts_at_commit = False
         self._has_stalled = threading.Event()
 
     def __enter__(self) -> Self:
@@ -63,6 +64,12 @@ class Proxy:
         self._packets = packets
         assert self._has_stalled.wait(timeout=60), "There is no such transaction."
 
+    def cut_at_commit(self) -> None:
+        """Wait for a COMMIT, let it reach Postgres, and cut before its answer comes back."""
+        self._cuts_at_commit = True
+        assert self._has_stalled.wait(timeout=60), "Nothing was committed."
+        self.cut()
+
     def heal(self) -> None:
         """Everything passes again; who was cut off may connect."""
         self._do(self._heal())
@@ -84,6 +91,7 @@ class Proxy:
 
     async def _cut(self) -> None:
         self._refuses = True
+        await asyncio.sleep(0.1)  # what has reached Postgres is done there
         for writer in self._open.values():
             _reset(writer)
 
@@ -124,6 +132,9 @@ class Proxy:
             await self._flowing.wait()
             if counts and self._packets is not None:
                 passed = 0 if b"BEGIN" in data else None if b"COMMIT" in data or passed is None else passed + 1
+            if counts and self._cuts_at_commit and b"COMMIT" in data:
+                self._cuts_at_commit = False
+                await self._stall()
             writer.write(data)
             await writer.drain()
             if passed is not None and passed == self._packets:

@@ -5,14 +5,20 @@ from itertools import product
 import pytest
 
 from models.rules.lifecycle import MESSAGE_MOVES, Channel, MessageState, RunState
-from models.rules.uncertainty import POLICIES, Decision, Doubt, Knowledge, Verdict, judge
+from models.rules.uncertainty import Decision, Doubt, Knowledge, Verdict, judge
 
 MOST = 4
 STATES = (None, *RunState)
 ALL = [
     Doubt(channel, state, policy, has_key, resends, decision, knowledge)
     for channel, state, policy, has_key, resends, decision, knowledge in product(
-        Channel, STATES, (None, *POLICIES), (False, True), (0, MOST), (None, *Decision), (None, *Knowledge)
+        Channel,
+        STATES,
+        (None, "hold", "fail", "resend"),
+        (False, True),
+        (0, MOST),
+        (None, *Decision),
+        (None, *Knowledge),
     )
 ]
 
