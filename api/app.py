@@ -32,6 +32,7 @@ from api.idempotency import answer_once
 from api.openapi import register_resources
 from api.scope import Resources, authenticated
 from api.throttle import show_limits
+from api.unread import read_the_rest
 from api.valkey_counter import ValkeyCounter
 from models.session import Database, Role
 from models.settings import Settings, load_settings
@@ -113,6 +114,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     register_errors(app)
     metrics.count_requests(app)
     show_limits(app)
+    read_the_rest(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
     description = register_resources(app, BLUEPRINTS)

@@ -10,7 +10,7 @@ from tasks.reports.apply import apply_due
 from tasks.runs.reconcile import Reconciled, reconcile
 from tests.support.engine import Engine
 from tests.support.outbox import send_everything, singles, small_run
-from tests.support.reports import Said, report
+from tests.support.reports import Said, come_in, report
 from tests.support.sms import REFUSED, UNCERTAIN, add_people, add_sender, number, sms_campaign
 
 # What the sandbox does with them is in their names.
@@ -30,7 +30,7 @@ def check_books(database: Database, organization_id: UUID | None = None) -> None
 
 
 def full_books(make_engine: Callable[..., Engine]) -> Engine:
-    """One of each: campaigns that ended, are being sent, wait; of SMS; batches; singles sent, refused, waiting."""
+    """One of each: campaigns that ended, are being sent, wait; of SMS; batches; singles sent, refused, waiting; reports."""
     engine = make_engine(people=PEOPLE)
     _ended_campaign(engine)
     engine.send(engine.planned())  # somebody waits for a second try
@@ -41,6 +41,7 @@ def full_books(make_engine: Callable[..., Engine]) -> Engine:
     send_everything(engine, "email")
     singles(engine, "email", ["later@example.com"])
     _ended_sms_campaign(engine)
+    come_in(engine.database, engine.organization_id, [Said("ben@example.com", ReportKind.OPENED, 8)])
     return engine
 
 
