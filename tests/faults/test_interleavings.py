@@ -8,12 +8,13 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 from sqlalchemy import text
 
 from tasks.sending import drain, journal
-from tests.support.interleavings import WINDOW, Interleavings
+from tests.support.interleavings import WINDOW
+from tests.support.interleavings_uncertain import UncertainInterleavings
 from tests.support.puppets import Puppet
 from tests.support.witness import Witness
 
@@ -41,21 +42,25 @@ async def _end_all() -> None:
     await asyncio.gather(*others, return_exceptions=True)
 
 
-def test_the_promises_hold_in_whatever_order_things_happen(make_engine, database, loop):
-    class Machine(Interleavings):
+def test_the_promises_hold_in_whatever_order_things_happen(make_engine, database, loop, trial):
+    class Machine(UncertainInterleavings):
         pass
 
     Machine.make_engine = staticmethod(make_engine)
     Machine.database = database
     Machine.loop = loop
+    Machine.found = []
+    examples = trial.of(short=max(5, settings.default.max_examples // 10), long=1000)
     run_state_machine_as_test(
-        Machine,
+        seed(trial.seed)(Machine),
         settings=settings(
-            max_examples=max(5, settings.default.max_examples // 10),
+            max_examples=examples,
             stateful_step_count=25,
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
         ),
     )
+    fault = "pause, resume, cancel, kills, opt-outs and second sends in any order"
+    trial.write(fault, len(Machine.found), Machine.found)
 
 
 def test_the_journal_is_written_while_a_window_is_out(make_engine, loop):

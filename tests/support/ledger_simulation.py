@@ -36,12 +36,17 @@ class LedgerSimulation:
         """What was done, in a line, and how to do it again."""
         balances = ", ".join(str(book.balance) for book in self._operations.model.books)
         return (
-            f"LEDGER_SEED={self._seed}: {self._done:,} operations, {self._operations.short:,} of them refused for want "
+            f"FAULTS_SEED={self._seed}: {self._done:,} operations, {self._operations.short:,} of them refused for want "
             f"of credits; balances {balances}"
         )
 
+    @property
+    def done(self) -> int:
+        """How many operations were done."""
+        return self._done
+
     def run(self, operations: int) -> None:
-        """Do operations, some in a transaction; some transactions are lost in a crash."""
+        """Do operations until there were so many, some in a transaction; some transactions are lost in a crash."""
         do = self._operations
         shares = {
             do.top_up: 6,
@@ -89,7 +94,7 @@ class LedgerSimulation:
                 book.entries.clear()
 
     def _check(self, is_right: bool, what: str) -> None:
-        assert is_right, f"LEDGER_SEED={self._seed}, operation {self._done}: {what}"
+        assert is_right, f"FAULTS_SEED={self._seed}, operation {self._done}: {what}"
 
 
 _ENTRIES = """
