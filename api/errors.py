@@ -1,6 +1,8 @@
 """The one place where an error becomes an answer. Never a stack trace, never a library's own words."""
 
+import errno
 import logging
+import tempfile
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +14,10 @@ from models.errors import ExoSendError, Forbidden, IllegalState, InsufficientCre
 from models.session import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
+
+# Postgres is back after a restart by then; what is not over sooner is told the same again.
+_AWAY_SECONDS = 5
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 _TEXTS = {401: "Unauthenticated.", 403: str(Forbidden()), 404: str(NotFound()), 503: "Service Unavailable"}
 
@@ -31,6 +37,7 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
     for away in DATABASE_AWAY:
         app.register_error_handler(away, _database_away)
+    app.register_error_handler(OSError, _disk_error)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -75,6 +82,14 @@ def _database_away(error: Exception) -> Response:
     return _answer(503, {"message": _TEXTS[503]})
 
 
+def _disk_error(error: OSError) -> Response:
+    """Large bodies are put into a file while they are read: there may be no room for it."""
+    if error.errno not in _NO_ROOM:
+        return _unexpected(error)
+    logger.error("%s %s: there is no room for its body in %s", request.method, request.path, tempfile.gettempdir())
+    return _answer(503, {"message": _TEXTS[503]})
+
+
 def _unexpected(error: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.path, exc_info=error)
     return _answer(500, {"message": "Server Error"})
@@ -83,4 +98,6 @@ def _unexpected(error: Exception) -> Response:
 def _answer(status: int, body: Mapping[str, Any]) -> Response:
     answer = jsonify(body)
     answer.status_code = status
+    if status == 503:
+        answer.headers["Retry-After"] = str(_AWAY_SECONDS)
     return answer

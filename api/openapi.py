@@ -47,7 +47,7 @@ _HEADERS: dict[str, dict[str, Any]] = {
         "schema": {"type": "integer", "minimum": 0},
     },
     "Retry-After": {
-        "description": "Seconds after which there are requests left again.",
+        "description": "Seconds after which it may be tried again: with 429 there are requests left then.",
         "schema": {"type": "integer", "minimum": 1},
     },
     REPLAYED: {
@@ -66,6 +66,7 @@ _IDEMPOTENCY_KEY: dict[str, Any] = {
 
 # Answers to callers that are known, so that they say what the limit is.
 _LIMITED = (402, 403, 404, 409, 422, 429)
+_TRY_AGAIN = (429, 503)
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]
@@ -92,7 +93,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]
             if status >= 400:
                 response = error_response(status)
                 names: tuple[str, ...] = RATE_LIMIT_HEADERS if status in _LIMITED else ()
-                if status == HTTPStatus.TOO_MANY_REQUESTS:
+                if status in _TRY_AGAIN:
                     names = (*names, "Retry-After")
                 if names:
                     response["headers"] = {name: name for name in names}

@@ -23,6 +23,7 @@ from psycopg import sql
 from models.migrations.run import ensure_roles, upgrade
 from models.session import conninfo, psycopg_url
 from models.settings import Settings
+from tests.support.full_disk import can_mount
 from tests.support.namespaces import can_make_namespaces
 from tests.support.scheduling import OneStack
 
@@ -208,8 +209,10 @@ _CLEAN = f"""
 
 
 def _is_there(tool: str) -> bool:
-    """Whether a program is installed; `namespaces` is not one: root may make them, unless a container forbids it."""
-    return can_make_namespaces() if tool == "namespaces" else shutil.which(tool, path=_TOOL_PATH) is not None
+    """Whether a program is installed; namespaces and mounts are none: root has them, unless a container forbids it."""
+    if (may := {"namespaces": can_make_namespaces, "mounts": can_mount}.get(tool)) is not None:
+        return may()
+    return shutil.which(tool, path=_TOOL_PATH) is not None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -61,7 +61,7 @@ _DESCRIPTIONS: Mapping[int, str] = {
     413: "The request is larger than 16 MB.",
     422: "What is wrong, by the name of the field; all of it at once.",
     429: "The organization has used up its requests of this minute.",
-    503: "The database is away. Nothing was done; try again.",
+    503: "The database is away, or has no room. Nothing was done; try again.",
 }
 
 _EXAMPLES: Mapping[int, dict[str, Any]] = {

@@ -15,11 +15,14 @@ from decimal import Decimal
 from sqlalchemy import text
 
 from models.tables import Run
+from tasks.runs.reconcile import reconcile
 from tasks.sending.resolving import UNANSWERED
 from tests.support.engine import Engine
 
 _ENDED = {"completed", "cancelled", "failed"}
 _NOT_SENT = {"failed", "suppressed", "cancelled"}
+_SETTLED = {*_NOT_SENT, "uncertain"}
+_WAITING = {"planned", "deferred"}
 _COUNTERS = ("accepted", "failed", "suppressed", "cancelled", "uncertain")
 
 _MESSAGES = "SELECT recipient, state, resends, error_code FROM messages WHERE run_id = :run"
@@ -33,6 +36,11 @@ SELECT (SELECT jsonb_object_agg(state, n) FROM
         WHERE run_id = :run AND state IN ('accepted', 'uncertain')) AS delivered,
        (SELECT count(*) FROM deferrals WHERE run_id = :run)
         + (SELECT count(*) FROM chunks WHERE run_id = :run AND state <> 'done') AS open
+"""
+_SINGLES = """
+SELECT m.recipient, m.state, m.resends, m.cost,
+       (SELECT -coalesce(sum(amount), 0) FROM ledger_entries e WHERE e.message_id = m.id) AS paid
+FROM messages m WHERE m.organization_id = :id AND m.run_id IS NULL
 """
 _LEDGER = """
 SELECT (SELECT coalesce(sum(amount), 0) FROM ledger_entries WHERE organization_id = :id) AS ledger,
@@ -58,6 +66,38 @@ class Found:
         assert not self.misstated, self.misstated[:5]
         assert (self.lost, self.doubled, self.cents_off) == (0, 0, 0), self
         return self
+
+
+def examine_singles(engine: Engine, accepted: Counter[str]) -> Found:
+    """The same of the organization's single messages, each to somebody else; none may be waiting."""
+    with engine.database.transaction(None) as session:
+        told = session.execute(text(_SINGLES), {"id": engine.organization_id}).all()
+        ledger, balance = session.execute(text(_LEDGER), {"id": engine.organization_id}).one()
+    state_of = {row.recipient: row.state for row in told}
+    again = {row.recipient: row.resends for row in told if row.resends}
+    misstated = [f"{who} is {state}" for who, state in state_of.items() if state in _WAITING]
+    misstated += [f"{len(told)} messages to {len(state_of)} recipients"] if len(state_of) != len(told) else []
+    misstated += [f"{who} got it and is on no list" for who in accepted.keys() - state_of.keys()]
+    misstated += [f"{who} is {state}, and got it" for who, state in state_of.items() if _lies(state, accepted[who])]
+    misstated += [f"the balance is {balance}"] if balance < 0 else []
+    misstated += [
+        result.law.name for result in reconcile(engine.database, engine.organization_id).results if result.differing
+    ]
+    paid = sum((row.cost for row in told if row.state not in _NOT_SENT), Decimal(0))
+    off = abs(ledger - balance) + abs(paid - sum((row.paid for row in told), Decimal(0)))
+    return Found(
+        messages=len(told),
+        lost=sum(1 for who, state in state_of.items() if not accepted[who] and state not in _SETTLED),
+        doubled=sum(max(0, times - 1 - again.get(who, 0)) for who, times in accepted.items()),
+        uncertain=sum(1 for state in state_of.values() if state == "uncertain"),
+        cents_off=(off * 100).normalize() if off else Decimal(0),
+        resent=sum(max(0, min(accepted[who] - 1, most)) for who, most in again.items()),
+        misstated=misstated,
+    )
+
+
+def _lies(state: str, times: int) -> bool:
+    return state in _NOT_SENT and times > 0
 
 
 def examine(engine: Engine, run: Run, accepted: Counter[str], decided: Collection[str] = ()) -> Found:
@@ -88,11 +128,10 @@ def examine(engine: Engine, run: Run, accepted: Counter[str], decided: Collectio
     misstated += [f"{name}: {a} counted, {b} there" for name, (a, b) in wrong.items() if a != b]
     misstated += [f"{counted.open} chunks or second tries are open"] if counted.open else []
     misstated += [f"the balance is {balance}"] if balance < 0 else []
-    settled = {*_NOT_SENT, "uncertain"}
     off = abs(ledger - balance) + abs(now.charged - now.refunded - counted.delivered)  # I3
     return Found(
         messages=len(rows),
-        lost=sum(1 for who, state in rows if not accepted[who] and state not in settled and who not in decided),
+        lost=sum(1 for who, state in rows if not accepted[who] and state not in _SETTLED and who not in decided),
         doubled=sum(max(0, times - 1 - again.get(who, 0)) for who, times in accepted.items()),  # I2
         resent=sum(max(0, min(accepted[who] - 1, most)) for who, most in again.items()),
         uncertain=states.get("uncertain", 0),

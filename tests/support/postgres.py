@@ -5,8 +5,11 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
+
 from deployments import postgres
 from deployments.postgres import Running
+from models.errors import SetupError
 from models.migrations.run import upgrade
 from models.settings import Settings
 
@@ -32,6 +35,21 @@ class OwnPostgres:
     def start_again(self) -> None:
         """Recover from the log, and serve."""
         self._running = postgres.start(self._folder)
+
+    def begin_another_log_file(self) -> None:
+        """What is written next needs a new file of 16 MB."""
+        with psycopg.connect(self._running.cluster.superuser_url(), autocommit=True) as connection:
+            connection.execute("SELECT pg_switch_wal()")
+
+    def serve_again(self) -> bool:
+        """Wait until it takes connections; it is started, and True is returned, if it had ended."""
+        try:
+            self._running.cluster.wait_ready(alive=lambda: self._running.process.poll() is None)
+        except SetupError:
+            self._running.process.wait(timeout=30)
+            self.start_again()
+            return True
+        return False
 
     def end(self) -> None:
         """Stop it for good."""
