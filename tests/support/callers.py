@@ -28,6 +28,10 @@ class Caller:
             options["json"] = body
         return self.app.test_client().post(f"/api/v1{path}", headers=headers, **options)
 
+    def drop_connections(self) -> None:
+        """Close what the API has open to Postgres and does not use."""
+        self.app.extensions["exosend"].database.close()
+
 
 @contextlib.contextmanager
 def calling(engine: Engine) -> Iterator[Caller]:

@@ -1,12 +1,14 @@
 """What may happen to uncertain messages of a run: people, the provider's word and policies, and second sends."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from uuid import UUID
 
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 from sqlalchemy import text
 
+from models.errors import IllegalState
 from models.rules.uncertainty import Decision
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, Sought
 from tasks.sending.outbox_journal import flag_lost
@@ -56,7 +58,8 @@ class UncertainInterleavings(Interleavings):
         before = self._in("uncertain")
         provider = _Silent()
         if by == "people":
-            decide(self.engine, self.run, decision)
+            with suppress(IllegalState):  # of what is cancelled nothing is sent again
+                decide(self.engine, self.run, decision)
         elif by == "policy":
             choose(self.engine, "resend" if decision is Decision.RESEND else "fail")
         else:
