@@ -5,10 +5,12 @@ What it does to whom, and when, follows from rules (deployments/sink_faults.py) 
 
 import fnmatch
 import json
+import time
 from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
+from sqlalchemy import text
 
 from tests.support.invariants import examine
 from tests.support.processes import mail_server
@@ -19,21 +21,21 @@ ROUNDS = 12
 
 @dataclass(frozen=True, slots=True)
 class Misdeed:
-    """Rules of the sink: {n} stands for about every which message. `doubts`: whether messages become uncertain."""
+    """Rules of the sink: {n} stands for about every which message, {s} for a latency. `doubts`: whether messages become
+    uncertain; None where that is by chance."""
 
     fault: str
     rules: tuple[dict[str, object], ...]
-    doubts: bool = False
+    doubts: bool | None = False
     failures: bool = False
     often: int = 40  # every so many-th message
     options: str = "timeout=0.5"
+    people: int = 20_000  # in the long form
 
     def times(self, recipients: list[str], often: int) -> int:
         """How many messages meet it, about."""
-        by_name = [rule for rule in self.rules if "recipient" in rule]
-        if by_name:
-            met = [fnmatch.filter(recipients, str(rule["recipient"])) for rule in by_name]
-            return sum(len(names) for names in met) * int(str(by_name[0].get("first", 1)))
+        if by_name := [str(rule["recipient"]) for rule in self.rules if "recipient" in rule]:
+            return sum(len(fnmatch.filter(recipients, name)) for name in by_name)
         every = WINDOW // 2 if self.rules[0].get("after_messages") else often
         return len(self.rules) * len(recipients) // every
 
@@ -66,20 +68,24 @@ MISDEEDS = [
         ({"at": "mail", "action": "close", "after_messages": WINDOW // 2},),
     ),
     Misdeed(
-        "451 twice to 30% of the recipients",
-        tuple({"at": "final", "recipient": f"*{digit}@*", "first": 2} for digit in (1, 4, 6)),
+        "takes half a batch, then resets the connection",
+        ({"at": "mail", "action": "reset", "after_messages": WINDOW // 2},),
+        doubts=None,  # answers on their way are lost with it
     ),
+    Misdeed("30 s latency", (_final("slow", seconds="{s}"),), often=600, options="timeout=40", people=3000),
 ]
 
 
 @pytest.mark.parametrize("misdeed", MISDEEDS, ids=lambda misdeed: misdeed.fault)
 def test_a_server_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine, tmp_path, trial, misdeed):
-    people = trial.of(short=400, long=20_000)
+    people = trial.of(short=400, long=misdeed.people)
     # Which messages meet the fault is by chance, within a third of how often.
-    often = trial.chance.randint(misdeed.often * 2 // 3, misdeed.often)
-    rules = json.dumps(misdeed.rules).replace('"{n}"', str(often))
+    often = min(trial.chance.randint(misdeed.often * 2 // 3, misdeed.often), people // 2)
+    latency = trial.of(short="1.5", long="30")
+    rules = json.dumps(misdeed.rules).replace('"{n}"', str(often)).replace('"{s}"', latency)
     with mail_server(tmp_path, "--script", _written(tmp_path, rules)) as server:
-        url = f"{server.url}&{misdeed.options}"
+        options = misdeed.options if trial.is_long else misdeed.options.replace("=40", "=2.5")
+        url = f"{server.url}&{options}"
         engine = make_engine(contacts=people, credits_="5000", smtp_url=url, retry_attempts=ROUNDS)
         run = engine.planned(batch_size=WINDOW)
         for _ in range(ROUNDS):
@@ -92,10 +98,52 @@ def test_a_server_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine, 
         found = examine(engine, run, server.accepted())
         failed = engine.totals(run).failed
     trial.write(f"mail server: {misdeed.fault}", misdeed.times(engine.recipients, often), found)
-    assert (found.uncertain > 0) == misdeed.doubts
+    assert misdeed.doubts is None or (found.uncertain > 0) == misdeed.doubts
     assert (failed > 0) == misdeed.failures
     assert engine.run(run).refunded == failed * Decimal("0.01")
     assert engine.totals(run).sent == people - found.uncertain - failed
+
+
+_TRIES = """
+SELECT m.recipient, m.tries, d.retry_at - now() AS wait FROM messages m
+LEFT JOIN deferrals d ON d.run_id = m.run_id AND d.position = m.position WHERE m.run_id = :run
+"""
+
+
+def test_451_twice_is_waited_for_and_counted_and_the_third_try_is_the_one(make_engine, tmp_path, trial):
+    people, base = trial.of(short=400, long=50_000), 60.0
+    rules = json.dumps([{"at": "final", "recipient": f"*{digit}@*", "first": 2} for digit in (1, 4, 6)])
+    with mail_server(tmp_path, "--script", _written(tmp_path, rules)) as server:
+        engine = make_engine(contacts=people, credits_="5000", smtp_url=server.url, retry_base_seconds=base)
+        run = engine.planned(batch_size=WINDOW)
+        deferred = {who for who in engine.recipients if who.partition("@")[0][-1] in "146"}
+        for tries in (1, 2):
+            began = time.monotonic()
+            engine.send(run)
+            told = _tries(engine, run)
+            assert {row.recipient for row in told if row.wait is not None} == deferred
+            assert {row.tries for row in told if row.recipient in deferred} == {tries}
+            waits = [row.wait.total_seconds() for row in told if row.wait is not None]
+            due = base * 2 ** (tries - 1)
+            assert due - (time.monotonic() - began) - 1 <= min(waits) <= max(waits) <= due
+            assert engine.requeue(run) == 0, "It was tried again before it was due."
+            assert engine.close(run) is None
+            assert server.accepted().total() == people - len(deferred)
+            engine.make_retries_due(run)
+            while engine.requeue(run):
+                pass
+        engine.send(run)
+        assert engine.close(run) is not None
+        found = examine(engine, run, server.accepted())
+        assert {row.tries for row in _tries(engine, run) if row.recipient in deferred} == {3}
+    trial.write("mail server: 451 twice to 30% of the recipients", 2 * len(deferred), found)
+    assert engine.totals(run).sent == people
+    assert found.uncertain == 0
+
+
+def _tries(engine, run):
+    with engine.database.transaction(None) as session:
+        return session.execute(text(_TRIES), {"run": run.id}).all()
 
 
 def _written(folder, rules: str) -> str:
