@@ -75,11 +75,12 @@ def post(
     }
     # The balance's row lock makes racers queue. The look for an earlier entry must be a statement of its own after it:
     # one that waits for a lock looks at other tables as they were before.
-    session.execute(_LOCK, entry)
-    moved = session.execute(_MOVE, entry).one_or_none()
+    connection = driver(session)
+    connection.execute(_LOCK, entry)
+    moved = connection.execute(_MOVE, entry).fetchone()
     if moved is None:
         return _explain(session, organization_id, entry["id"], amount)
-    session.execute(_INSERT, {**entry, "balance_after": moved.balance})
+    connection.execute(_INSERT, {**entry, "balance_after": moved[0]})
     return True
 
 
@@ -89,19 +90,20 @@ def _explain(session: Session, organization_id: UUID, entry_id: object, amount: 
     raise InsufficientCredits(required=-amount, available=read_balance(session, organization_id).balance)
 
 
-_LOCK = text("SELECT FROM organizations WHERE id = :organization FOR NO KEY UPDATE")
+_LOCK = "SELECT FROM organizations WHERE id = %(organization)s FOR NO KEY UPDATE"
 
-_MOVE = text("""
-    UPDATE organizations SET balance = balance + :amount
-    WHERE id = :organization AND balance + :amount >= 0
-      AND NOT EXISTS (SELECT 1 FROM ledger_entries WHERE id = :id)
-    RETURNING balance
-""")
+_MOVE = """
+UPDATE organizations SET balance = balance + %(amount)s
+WHERE id = %(organization)s AND balance + %(amount)s >= 0
+  AND NOT EXISTS (SELECT 1 FROM ledger_entries WHERE id = %(id)s)
+RETURNING balance
+"""
 
-_INSERT = text("""
-    INSERT INTO ledger_entries (id, organization_id, kind, amount, balance_after, run_id, message_id, reason, reference)
-    VALUES (:id, :organization, :kind, :amount, :balance_after, :run, :message, :reason, :reference)
-""")
+_INSERT = """
+INSERT INTO ledger_entries (id, organization_id, kind, amount, balance_after, run_id, message_id, reason, reference)
+VALUES (%(id)s, %(organization)s, %(kind)s, %(amount)s, %(balance_after)s, %(run)s, %(message)s, %(reason)s,
+        %(reference)s)
+"""
 
 
 def has_ledger_entries(session: Session, organization_id: UUID) -> bool:

@@ -16,7 +16,7 @@ __all__ = ["database", "make_engine", "trial"]
 @pytest.fixture
 def trial(request: pytest.FixtureRequest) -> Trial:
     """How much of a fault is tried, and where what was found is written."""
-    return Trial.begin(request.node.name)
+    return Trial.begin(request.node.name, request.node.path.name)
 
 
 @pytest.fixture

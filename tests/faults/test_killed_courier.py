@@ -8,12 +8,12 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 
-import pytest
 from sqlalchemy import text
 
 from models.rules.lifecycle import RunKind
 from models.session import Role, role_url
 from tasks.sending.outbox_journal import flag_lost
+from tests.support.invariants import examine, examine_singles
 from tests.support.outbox import check_money, count, message_states, send_everything, singles, small_run, wait_until
 from tests.support.processes import mail_server
 
@@ -55,14 +55,14 @@ def _check(engine, accepted: Counter[str], recipients: list[str]) -> None:
     check_money(engine)
 
 
-@pytest.mark.parametrize("kills", [[50], [20, 150, 300]])
-def test_each_single_message_is_accepted_once_or_flagged_uncertain(make_engine, tmp_path, kills):
+def test_each_single_message_is_accepted_once_or_flagged_uncertain(make_engine, tmp_path, trial):
+    people, kills = trial.of(short=(1200, 3), long=(20_000, 12))
     with mail_server(tmp_path, "--delay", "10") as server:
         engine = make_engine(contacts=1, smtp_url=server.url)
-        recipients = [f"c{no}@example.com" for no in range(1200)]
-        singles(engine, "email", recipients[:1100])
-        run = engine.find(small_run(engine, RunKind.BATCH, recipients[1100:]).run_id)
-        for at_least in kills:
+        recipients = [f"c{no}@example.com" for no in range(people)]
+        singles(engine, "email", recipients[100:])
+        run = engine.find(small_run(engine, RunKind.BATCH, recipients[:100]).run_id)
+        for at_least in sorted(trial.chance.sample(range(20, people // 2), kills)):
             with _courier(engine) as process:
                 wait_until(lambda: process.poll() is not None or server.accepted().total() >= at_least)  # noqa: B023
             assert process.returncode == -signal.SIGKILL, "The courier had ended before it could be killed."
@@ -77,6 +77,14 @@ def test_each_single_message_is_accepted_once_or_flagged_uncertain(make_engine, 
         closed = engine.close(run)
         assert closed is not None
         assert closed.state == "completed"
+        found = _found(engine, run, server.accepted(), set(recipients[:100]))
+    trial.write("kill -9 of the courier, singles and a batch", kills, found)
+
+
+def _found(engine, run, accepted: Counter[str], of_run: set[str]):
+    """Of the run, and of the singles."""
+    own = Counter({who: times for who, times in accepted.items() if who in of_run})
+    return [examine(engine, run, own), examine_singles(engine, accepted - own)]
 
 
 def test_a_courier_that_is_told_to_end_leaves_nothing_uncertain(make_engine, tmp_path):

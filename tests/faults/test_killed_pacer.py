@@ -13,6 +13,7 @@ from models.session import Role, role_url
 from models.tables import Run
 from tasks.sending.pacing import send_paced
 from tests.support.engine import Engine
+from tests.support.invariants import examine
 from tests.support.processes import mail_server
 
 RUNS = 5
@@ -42,7 +43,9 @@ def _pacer(engine: Engine) -> subprocess.Popen[bytes]:
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)])
-def test_nobody_is_lost_or_doubled_and_what_waits_for_its_rate_is_in_no_doubt(make_engine, tmp_path, number, code):
+def test_nobody_is_lost_or_doubled_and_what_waits_for_its_rate_is_in_no_doubt(
+    make_engine, tmp_path, trial, number, code
+):
     with mail_server(tmp_path, "--delay", "5") as server:
         runs = _paced_runs(make_engine, server.url)
         process = _pacer(runs[0][0])
@@ -60,4 +63,8 @@ def test_nobody_is_lost_or_doubled_and_what_waits_for_its_rate_is_in_no_doubt(ma
             assert uncertain <= (WINDOW if number == signal.SIGKILL else 0)
             assert engine.totals(run).sent + uncertain == PEOPLE
             engine.check_invariants(run, Counter({who: accepted[who] for who in engine.recipients}))
-        print(f"{number.name}: uncertain of {RUNS} runs: {[engine.totals(run).uncertain for engine, run in runs]}")
+        found = [
+            examine(engine, run, Counter({who: accepted[who] for who in engine.recipients if accepted[who]}))
+            for engine, run in runs
+        ]
+    trial.write(f"{number.name} to the pacer, with {RUNS} runs", 1, found)

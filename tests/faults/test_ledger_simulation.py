@@ -31,10 +31,10 @@ def test_the_ledger_is_what_a_model_of_it_says(database: Database, trial: Trial)
     check_books(database)
 
 
-def test_a_difference_is_named_with_the_seed_that_leads_to_it(database: Database, trial: Trial) -> None:
-    simulation = LedgerSimulation(database, trial.seed)
+def test_a_difference_is_named_with_the_seed_that_leads_to_it(database: Database) -> None:
+    simulation = LedgerSimulation(database, seed=7)
     simulation.run(50)
     with database.transaction(None) as session:
         session.execute(text("UPDATE organizations SET balance = balance + 0.0001"))
-    with pytest.raises(AssertionError, match=rf"FAULTS_SEED={trial.seed}, operation \d+: "):
+    with pytest.raises(AssertionError, match=r"FAULTS_SEED=7, operation \d+: "):
         simulation.run(5000)

@@ -7,6 +7,7 @@ import pytest
 
 from models.rules.uncertainty import Verdict
 from models.session import Role, role_url
+from tests.support.invariants import examine
 from tests.support.outbox import count, send_everything
 from tests.support.processes import mail_server
 from tests.support.uncertain import check_counters, choose, resolve, ripen
@@ -36,7 +37,7 @@ def _kill_a_sender(engine, run, server) -> int:
 
 
 @pytest.mark.parametrize("policy", ["hold", "fail", "resend"])
-def test_nobody_is_lost_and_doubles_are_among_those_flagged_only(make_engine, tmp_path, policy):
+def test_nobody_is_lost_and_doubles_are_among_those_flagged_only(make_engine, tmp_path, trial, policy):
     with mail_server(tmp_path, "--delay", "1") as server:
         engine = make_engine(contacts=PEOPLE, smtp_url=server.url)
         run = engine.planned(batch_size=20)
@@ -50,6 +51,8 @@ def test_nobody_is_lost_and_doubles_are_among_those_flagged_only(make_engine, tm
         accepted = server.accepted()
         twice = {recipient for recipient, times in accepted.items() if times > 1}
         check_counters(engine, run)
+        found = examine(engine, run, accepted)
+    trial.write(f"kill -9 of a sender, then the policy {policy}", 1, found)
     states = engine.states(run)
     flagged = count(engine, "SELECT count(*) FROM messages WHERE resends > 0")
     if policy == "resend":
@@ -61,4 +64,4 @@ def test_nobody_is_lost_and_doubles_are_among_those_flagged_only(make_engine, tm
     else:
         assert (flagged, twice) == (0, set())
         assert states["failed" if policy == "fail" else "uncertain"] == uncertain
-    print(f"{policy}: {uncertain} uncertain, {len(twice)} doubled")
+    assert found.resent == len(twice)

@@ -2,7 +2,8 @@
 
 A test of a fault has a short form, which runs with all others, and a long one (`make faults`: FAULTS=long). Its
 chances come from one number, FAULTS_SEED if it is set, which is in the table, so that a trial can be repeated. Each
-trial leaves a line in a folder, and `python -m tests.support.trials FOLDER` prints them as a table.
+trial leaves a line in a folder. `python -m tests.support.trials FOLDER` prints them as a table, and with the name of a
+page as well writes it into the page, between two lines that mark its place.
 """
 
 import json
@@ -26,18 +27,22 @@ _COLUMNS = {
     "messages": "messages",
     "lost": "lost",
     "doubled": "doubled",
+    "resent": "twice, flagged",
     "uncertain": "uncertain",
     "cents_off": "cents off",
     "seconds": "seconds",
     "seed": "seed",
 }
+_SUMMED = ("messages", "lost", "doubled", "resent", "uncertain")
+BEGIN, END = "<!-- what was tried -->", "<!-- the end of what was tried -->"
 
 
 @dataclass(slots=True)
 class Trial:
-    """One trial of one fault. `folder`: where its line goes."""
+    """One trial of one fault. `file`: the test's; `folder`: where its line goes."""
 
     name: str
+    file: str
     folder: Path
     is_long: bool
     seed: int
@@ -48,13 +53,13 @@ class Trial:
         self.chance = random.Random(self.seed)
 
     @classmethod
-    def begin(cls, name: str) -> "Trial":
+    def begin(cls, name: str, file: str) -> "Trial":
         """With the form and the chances that the environment says."""
         is_long = os.environ.get("FAULTS") == "long"
         # pytest-randomly gives this its own seed, which it prints.
         seed = int(os.environ.get("FAULTS_SEED") or random.randrange(10**6))
         print(f"FAULTS_SEED={seed}")
-        return cls(name, table_folder(is_long=is_long), is_long, seed)
+        return cls(name, file, table_folder(is_long=is_long), is_long, seed)
 
     def of(self, *, short: _T, long: _T) -> _T:
         """How much, in this form."""
@@ -65,10 +70,12 @@ class Trial:
         all_ = [found] if isinstance(found, Found) else list(found)
         line = {
             "fault": fault,
+            "file": self.file,
             "times": times,
             "messages": sum(one.messages for one in all_),
             "lost": sum(one.lost for one in all_),
             "doubled": sum(one.doubled for one in all_),
+            "resent": sum(one.resent for one in all_),
             "uncertain": sum(one.uncertain for one in all_),
             "cents_off": str(sum((one.cents_off for one in all_), Decimal(0))),
             "seconds": round(time.monotonic() - self._began, 1),
@@ -85,20 +92,38 @@ def table_folder(*, is_long: bool) -> Path:
     return Path(__file__).parents[2] / "build" / "faults" / ("long" if is_long else "short")
 
 
-def table(folder: Path) -> str:
-    """The lines of a folder as a Markdown table, in order of their faults."""
+def table(folder: Path, *, tests: str | None = None) -> str:
+    """The lines of a folder as a Markdown table, in order of their faults, and their sums.
+
+    `tests`: the way from the page to the folder of the tests, where each fault is to be a link to its own.
+    """
     lines = sorted((json.loads(path.read_text()) for path in folder.glob("*.json")), key=lambda line: line["fault"])
+    cents = sum((Decimal(line["cents_off"]) for line in lines), Decimal(0))
+    seconds = round(sum(line["seconds"] for line in lines), 1)
+    sums = {name: sum(line[name] for line in lines) for name in _SUMMED}
+    all_ = {"fault": "all", "times": "", **sums, "cents_off": str(cents), "seconds": seconds, "seed": ""}
     rows = [list(_COLUMNS.values()), ["---", *["---:"] * (len(_COLUMNS) - 1)]]
-    for line in lines:
-        cells = [line[name] for name in _COLUMNS]
-        rows.append(
-            [
-                f"{cell:,}" if isinstance(cell, int) and name != "seed" else str(cell)
-                for name, cell in zip(_COLUMNS, cells, strict=True)
-            ]
-        )
+    for line in [*lines, all_]:
+        cells = [
+            f"{line[name]:,}" if isinstance(line[name], int) and name != "seed" else str(line[name])
+            for name in _COLUMNS
+        ]
+        if tests is not None and "file" in line:
+            cells[0] = f"[{cells[0]}]({tests}/{line['file']})"
+        rows.append(cells)
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
+def write_into(page: Path, folder: Path) -> None:
+    """Put the table into the page, in the place of the one that is there."""
+    before, _, rest = page.read_text().partition(BEGIN)
+    _, _, after = rest.partition(END)
+    assert after, f"{page} does not say where the table goes."
+    page.write_text(f"{before}{BEGIN}\n{table(folder, tests='../tests/faults')}\n{END}{after}")
+
+
 if __name__ == "__main__":
-    print(table(Path(sys.argv[1])))
+    found, *pages = [Path(name) for name in sys.argv[1:]]
+    print(table(found))
+    for each in pages:
+        write_into(each, found)
