@@ -124,7 +124,7 @@ def examine(engine: Engine, run: Run, accepted: Counter[str], decided: Collectio
         if state in _NOT_SENT and accepted[who] and who not in guessed
     ]
     states = counted.states or {}  # I4
-    wrong = {name: (counted.chunks[name], states.get(name, 0)) for name in _COUNTERS}
+    wrong = {name: (counted.chunks[name] or 0, states.get(name, 0)) for name in _COUNTERS}  # None: never planned
     misstated += [f"{name}: {a} counted, {b} there" for name, (a, b) in wrong.items() if a != b]
     misstated += [f"{counted.open} chunks or second tries are open"] if counted.open else []
     misstated += [f"the balance is {balance}"] if balance < 0 else []
