@@ -54,9 +54,7 @@ HOURS = {
 
 
 @pytest.mark.parametrize("day", HOURS, ids=["spring", "autumn"])
-def test_each_campaign_of_the_night_goes_out_once_at_its_hour(
-    make_engine, settings, owner_url, tmp_path, call_as, trial, day
-):
+def test_each_campaign_of_the_night_goes_out_once_at_its_hour(settings, owner_url, tmp_path, call_as, trial, day):
     people = trial.of(short=30, long=2000)
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
     with contextlib.ExitStack() as night:

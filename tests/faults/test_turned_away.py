@@ -36,7 +36,7 @@ def _no_more_connections(owner_url: str, caller: Caller) -> Iterator[None]:
 def test_what_is_turned_away_costs_nothing_and_the_same_request_is_done_once_afterwards(
     make_engine, tmp_path, owner_url, call_as, trial, why
 ):
-    rounds, calls = trial.of(short=(3, 20), long=(40, 100))
+    rounds, calls = trial.of(short=(3, 20), long=(15, 100))
     with mail_server(tmp_path) as server, said_full(owner_url) as disk:
         engine = make_engine(contacts=1, smtp_url=server.url)
         caller = call_as(engine)
