@@ -4,18 +4,22 @@ import contextlib
 import errno
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
 from psycopg import sql
+from werkzeug.test import TestResponse
 
 from models.session import psycopg_url
+from tests.support.books import check_books
 from tests.support.callers import Caller, an_email
 from tests.support.forms import encoded, form_of
 from tests.support.full_disk import said_full
 from tests.support.invariants import examine_singles
-from tests.support.outbox import send_everything, sending
+from tests.support.outbox import count, send_everything, sending
 from tests.support.processes import mail_server
+from tests.support.sms import add_sender, number
 
 
 @contextlib.contextmanager
@@ -63,6 +67,30 @@ def _are_told_to_come_back(answers):
     assert {answer.status_code for answer in answers} == {503}
     assert all(answer.get_json() == {"message": "Service Unavailable"} for answer in answers)
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in answers)
+
+
+def test_sms_that_come_together_and_are_turned_away_cost_nothing_and_are_done_once_afterwards(
+    make_engine, owner_url, call_as
+):
+    engine = make_engine(contacts=1)
+    add_sender(engine)
+    caller = call_as(engine)
+
+    def send(no: int) -> TestResponse:
+        return caller.post("/sms/send", {"recipient": number(no), "message": "1234"}, f"{no}")
+
+    with said_full(owner_url) as disk, ThreadPoolExecutor(8) as pool:
+        assert {answer.status_code for answer in pool.map(send, range(20))} == {202}
+        before = engine.balance()
+        with disk.is_full():
+            _are_told_to_come_back(list(pool.map(send, range(40))))
+        assert engine.balance() == before
+        answers = list(pool.map(send, range(40)))
+        assert {answer.status_code for answer in answers} == {202}
+        assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 20
+    assert count(engine, "SELECT count(*) FROM messages") == count(engine, "SELECT count(*) FROM outbox") == 40
+    assert (1000 - engine.balance()) * 20 == (1000 - before) * 40
+    check_books(engine.database)
 
 
 def test_a_campaign_that_is_turned_away_stays_a_draft(make_engine, owner_url, call_as):
