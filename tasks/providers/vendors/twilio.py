@@ -52,10 +52,12 @@ _STATUSES = {400: OutcomeKind.REJECTED, 500: OutcomeKind.DEFERRED, 503: OutcomeK
 
 def open_provider(account: ProviderAccount) -> HttpProvider:
     """The provider for an account. Raises SetupError."""
-    return HttpProvider(_Twilio(account))
+    return HttpProvider(Twilio(account))
 
 
-class _Twilio(Vendor):
+class Twilio(Vendor):
+    """See the module."""
+
     def __init__(self, account: ProviderAccount) -> None:
         sid = account.path or account.user
         if not _ACCOUNT_SID.fullmatch(sid):
