@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 import uvloop
 from cyclopts import App, Parameter
 
+from deployments.http_sink_mailgun import MailgunApi
 from deployments.http_sink_protocol import Api, HttpSinkConnection, HttpSinkState
 from deployments.http_sink_twilio import TwilioApi
 from deployments.sink_faults import Fault, FaultScript, parse_faults, read_faults
@@ -22,8 +23,8 @@ from models.errors import SetupError
 
 app = App(name="python -m deployments.http_sink", help="A provider's HTTP API that logs what it accepts.")
 
-APIS: dict[str, Callable[[tuple[str, str]], Api]] = {"twilio": TwilioApi}
-ACCOUNTS = {"twilio": "AC" + 32 * "0" + ":secret"}
+APIS: dict[str, Callable[[tuple[str, str]], Api]] = {"mailgun": MailgunApi, "twilio": TwilioApi}
+ACCOUNTS = {"mailgun": "api:key-1234", "twilio": "AC" + 32 * "0" + ":secret"}
 
 
 @contextlib.asynccontextmanager
@@ -47,7 +48,7 @@ async def serving(state: HttpSinkState, *, host: str = "127.0.0.1", port: int = 
 
 @app.default
 def main(
-    vendor: Literal["twilio"],
+    vendor: Literal["mailgun", "twilio"],
     *,
     log: Annotated[Path, Parameter(help="File that gets one JSON line per accepted recipient.")],
     port: Annotated[int, Parameter(help="Port; 0 takes a free one and prints it.")] = 0,

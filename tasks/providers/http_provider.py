@@ -4,7 +4,9 @@ A vendor (`tasks/providers/vendors/`) puts messages into requests and reads answ
 a request decides for all of its messages: never written is UNSENT, written and not answered UNCERTAIN.
 """
 
+import asyncio
 import base64
+import itertools
 import logging
 import re
 from abc import ABC, abstractmethod
@@ -16,12 +18,13 @@ from math import inf
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
 from tasks.providers.http_client import HttpClient, HttpServer
-from tasks.providers.http_exchange import CONTENT, PROTOCOL, Answer, Request, Result, Unanswered, Unwritten
+from tasks.providers.http_exchange import ABORTED, CONTENT, PROTOCOL, Answer, Request, Result, Unanswered, Unwritten
 
 log = logging.getLogger(__name__)
 
 ACCOUNT = "account"
 _DETAIL_CHARACTERS = 500
+_MOST_ALONE = 8
 _MOST_SECONDS = 24 * 3600.0
 
 # What a status says where the vendor's own tables do not (RFC 9110 section 15). 408: the server did not get the whole
@@ -96,11 +99,8 @@ class HttpProvider:
     async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
         """See Provider.send. A cancelled call does not raise: it returns at once with what is known."""
         outcomes: dict[int, Outcome] = {}
-        calls = self._calls(messages, outcomes)
-        results = await self._client.exchange([call.request for call in calls], until)
-        for call, result in zip(calls, results, strict=True):
-            carried = [messages[place] for place in call.places]
-            outcomes.update(zip(call.places, self._outcomes(result, carried), strict=True))
+        for places in await self._send(messages, range(len(messages)), until, outcomes):
+            await self._divide(messages, places, until, outcomes)
         return [outcomes[place] for place in range(len(messages))]
 
     def abort(self) -> None:
@@ -110,6 +110,46 @@ class HttpProvider:
     async def close(self) -> None:
         """See Provider.close."""
         await self._client.close()
+
+    async def _send(
+        self, messages: Sequence[OutgoingMessage], places: Sequence[int], until: float, outcomes: dict[int, Outcome]
+    ) -> list[list[int]]:
+        """Send those at `places`, and add their outcomes; returns the places of messages that were refused together."""
+        part = [messages[place] for place in places]
+        found: dict[int, Outcome] = {}
+        calls = self._calls(part, found)
+        results = await self._client.exchange([call.request for call in calls], until)
+        refused: list[list[int]] = []
+        for call, result in zip(calls, results, strict=True):
+            told = self._outcomes(result, [part[place] for place in call.places])
+            found.update(zip(call.places, told, strict=True))
+            if len(told) > 1 and told[0].kind is OutcomeKind.REJECTED:
+                refused.append([places[place] for place in call.places])
+        outcomes.update((places[place], outcome) for place, outcome in found.items())
+        return refused
+
+    async def _divide(
+        self, messages: Sequence[OutgoingMessage], places: list[int], until: float, outcomes: dict[int, Outcome]
+    ) -> None:
+        """A whole batch was refused, for one of its messages perhaps: send it half by half until it is found.
+
+        Where one after another is refused alone and none is taken, it is not the recipients, and the rest stays
+        refused.
+        """
+        waiting = [places]
+        alone, is_any_taken = 0, False
+        while waiting and (alone < _MOST_ALONE or is_any_taken):
+            refused = waiting.pop()
+            middle = len(refused) // 2
+            for half in (refused[middle:], refused[:middle]):
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    stopped = Outcome(OutcomeKind.UNSENT, code=ABORTED, detail="Sending was stopped.")
+                    outcomes.update(dict.fromkeys([*half, *itertools.chain(*waiting)], stopped))
+                    continue
+                waiting += await self._send(messages, half, until, outcomes)
+                kinds = [outcomes[place].kind for place in half]
+                alone += kinds == [OutcomeKind.REJECTED]
+                is_any_taken = is_any_taken or OutcomeKind.ACCEPTED in kinds
 
     def _calls(self, messages: Sequence[OutgoingMessage], outcomes: dict[int, Outcome]) -> list[Call]:
         """The requests; of a message that cannot be put into one, the outcome is added to `outcomes`."""
@@ -174,8 +214,8 @@ class HttpProvider:
 
 
 def by_status(status: int) -> OutcomeKind:
-    """What a status alone says. A success without the words of one is in doubt, and so is a gateway's 502 or 504 and
-    a 500 of which the vendor does not say that nothing was done."""
+    """What a status alone says. A success without the words of one is in doubt, and so are 502 and 504, words of a
+    gateway that cannot know, and 500: servers have been seen to break after they took a message."""
     if 300 <= status < 400:  # not followed: the credentials are for one server
         return OutcomeKind.UNSENT
     return _STATUSES.get(status, OutcomeKind.REJECTED if 400 <= status < 500 else OutcomeKind.UNCERTAIN)

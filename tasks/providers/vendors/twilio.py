@@ -45,9 +45,8 @@ _CODES = {
     30001: OutcomeKind.DEFERRED,  # the queue is full
     30002: OutcomeKind.UNSENT,  # the account is suspended
 }
-# Its support names 500 and 503 among what may be sent again; of 502 and 504 it says the same, but those are the words
-# of a gateway, which cannot know (RFC 9110 section 15.6), and a second SMS is worse than a late one.
-_STATUSES = {400: OutcomeKind.REJECTED, 500: OutcomeKind.DEFERRED, 503: OutcomeKind.DEFERRED}
+# Its support names 500, 502, 503 and 504 as what may be sent again; only of 429 is it said that nothing was done. So of
+# the others the status itself decides: a second SMS is worse than a late one.
 
 
 def open_provider(account: ProviderAccount) -> HttpProvider:
@@ -83,9 +82,8 @@ class Twilio(Vendor):
         document = _document(answer)
         if text_at(document, "status") in _REFUSED:
             return Meaning(OutcomeKind.REJECTED, _code(document, "error_code"), text_at(document, "error_message"))
-        code, kind = _code(document, "code"), _STATUSES.get(answer.status)
-        if code is not None and answer.status >= 400:
-            kind = _CODES.get(int(code), kind)
+        code = _code(document, "code")
+        kind = _CODES.get(int(code)) if code is not None and answer.status >= 400 else None
         return Meaning(kind, code, text_at(document, "message"))
 
 

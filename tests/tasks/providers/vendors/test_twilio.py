@@ -47,7 +47,7 @@ def test_a_text_arrives_as_it_is(log):
         (302, UNSENT, "account"),
         (408, DEFERRED, "20408"),
         (429, DEFERRED, "429"),
-        (500, DEFERRED, "500"),
+        (500, UNCERTAIN, "500"),
         (502, UNCERTAIN, "502"),
         (503, DEFERRED, "503"),
         (504, UNCERTAIN, "504"),
