@@ -127,7 +127,7 @@ class HttpConnection(asyncio.Protocol):
         self._status, self._body, self._body_bytes = 0, [], 0
         try:
             self._write(slot[0].requests[slot[1]])
-        except h11.LocalProtocolError as error:  # a line end in a header, a space in the target
+        except (h11.LocalProtocolError, ValueError) as error:  # a line end in a header, a target that is not ASCII
             self._slot = None
             self._pool.settle(slot, Unwritten(CONTENT, f"The request cannot be written: {error}"))
             self.drop(CONTENT, "It was not used.")
@@ -207,7 +207,7 @@ class HttpConnection(asyncio.Protocol):
             not self._last_byte
             and self._http.our_state is h11.DONE
             and self._http.their_state is h11.DONE
-            and not self._http.trailing_data[0]
+            and self._http.trailing_data == (b"", False)  # nothing more, and not the end
         )
         self._pool.settle(slot, answer)
         if not is_reusable:
