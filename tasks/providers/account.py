@@ -67,7 +67,8 @@ def parse_account(setting: str, url: str) -> ProviderAccount:
 
 def scheme_of(url: str) -> str:
     """The provider that a URL names."""
-    return url.strip().partition("://")[0].lower()
+    scheme, separator, _ = url.strip().partition("://")
+    return scheme.lower() if separator else ""
 
 
 def _wrong(setting: str, what: str) -> SetupError:

@@ -214,7 +214,7 @@ class HttpConnection(asyncio.Protocol):
             self.drop(CONNECTION, "It is not kept open.")
             return
         self._http.start_next_cycle()
-        self.idle_until = self._loop.time() + _kept_open(self._answer_headers.get("keep-alive", ""))
+        self.idle_until = self._loop.time() + kept_open_seconds(self._answer_headers.get("keep-alive", ""))
         self.start()
 
     def _end(self, code: str, detail: str) -> None:
@@ -233,7 +233,7 @@ class HttpConnection(asyncio.Protocol):
         self._pool.connection_lost(self)
 
 
-def _kept_open(header: str) -> float:
+def kept_open_seconds(header: str) -> float:
     """Seconds that a connection may wait for work, by the server's Keep-Alive header, `timeout=5, max=100`."""
     for part in header.split(","):
         name, _, value = part.strip().partition("=")

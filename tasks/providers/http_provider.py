@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from math import inf
 
+import orjson
+
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
 from tasks.providers.http_client import HttpClient, HttpServer
 from tasks.providers.http_exchange import ABORTED, CONTENT, PROTOCOL, Answer, Request, Result, Unanswered, Unwritten
@@ -237,6 +239,14 @@ def retry_after_seconds(header: str) -> float | None:
 def basic(user: str, secret: str) -> tuple[str, str]:
     """The header of RFC 7617."""
     return "Authorization", "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode("ascii")
+
+
+def json_of(answer: Answer) -> object:
+    """The answer's body decoded, None where it is not JSON."""
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
 
 
 def text_at(document: Mapping[str, object] | object, key: str) -> str:

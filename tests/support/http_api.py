@@ -14,6 +14,7 @@ from deployments.http_sink_protocol import HttpSinkState
 from deployments.sink_faults import Fault, FaultScript
 from deployments.sink_log import AcceptLog, read_log
 from models.settings import Settings
+from tasks.providers.account import ProviderAccount, parse_account
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
 from tasks.providers.registry import open_provider
 
@@ -36,9 +37,14 @@ class Sent:
         return [outcome.code for outcome in self.outcomes]
 
 
-def address(vendor: str, port: int, options: str = "timeout=5", account: str | None = None) -> str:
+def address(vendor: str, port: int, options: str = "timeout=5", account: str | None = None, path: str = "") -> str:
     """For EXOSEND_EMAIL_URL and EXOSEND_SMS_URL."""
-    return f"{vendor}://{account or ACCOUNTS[vendor]}@127.0.0.1:{port}?tls=off&{options}"
+    return f"{vendor}://{account or ACCOUNTS[vendor]}@127.0.0.1:{port}{path}?tls=off&{options}"
+
+
+def account_at(vendor: str, port: int, options: str = "timeout=5") -> ProviderAccount:
+    """The account for an API on loopback."""
+    return parse_account("the test's URL", address(vendor, port, options))
 
 
 def provider_at(vendor: str, url: str) -> Provider:
@@ -69,13 +75,14 @@ def send_by(
     *faults: dict[str, object],
     options: str = "timeout=5",
     account: str | None = None,
+    path: str = "",
     loop_name: str = "asyncio",
 ) -> Sent:
     """Send them to a sink that misbehaves so."""
 
     async def main() -> list[Outcome]:
         async with asyncio.timeout(60), serving(sink_state(vendor, log, *faults)) as port:
-            provider = provider_at(vendor, address(vendor, port, options, account))
+            provider = provider_at(vendor, address(vendor, port, options, account, path))
             try:
                 return await provider.send(messages)
             finally:

@@ -24,7 +24,7 @@ from tasks.providers.account import ProviderAccount
 from tasks.providers.base import Capabilities, Merge, OutcomeKind, OutgoingMessage, Places
 from tasks.providers.form_data import Field, form_data
 from tasks.providers.http_exchange import Answer, Request
-from tasks.providers.http_provider import Call, HttpProvider, Meaning, Vendor, basic, text_at
+from tasks.providers.http_provider import Call, HttpProvider, Meaning, Vendor, basic, json_of, text_at
 
 CHANNEL = "email"
 CAPABILITIES = Capabilities(messages_per_call=1000, idempotent=False, answer_timeout_seconds=60, merges=True)
@@ -71,13 +71,16 @@ class Mailgun(Vendor):
         return calls
 
     def references(self, answer: Answer, messages: Sequence[OutgoingMessage]) -> Sequence[str] | None:
-        reference = text_at(_document(answer), "id").strip("<>")
+        reference = text_at(json_of(answer), "id").strip("<>")
         return [reference] * len(messages) if reference else None
 
     def meaning(self, answer: Answer) -> Meaning:
-        document = _document(answer)
+        document = json_of(answer)
         said = text_at(document, "message") or text_at(document, "Error")
-        return Meaning(_STATUSES.get(answer.status), None, said)
+        kind = _STATUSES.get(answer.status)
+        if answer.status == 404 and not self._domain:  # one sender's domain, which may be known soon
+            kind = OutcomeKind.DEFERRED
+        return Meaning(kind, None, said)
 
 
 def _groups(messages: Sequence[OutgoingMessage]) -> Iterator[list[int]]:
@@ -148,10 +151,3 @@ def _content(merge: Merge, values: Sequence[str]) -> list[Field]:
 
 def _filled(places: Places, values: Sequence[str]) -> str:
     return "".join([piece if isinstance(piece, str) else values[piece] for piece in places])
-
-
-def _document(answer: Answer) -> object:
-    try:
-        return orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return None

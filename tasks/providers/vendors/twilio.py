@@ -15,13 +15,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import quote, urlencode
 
-import orjson
-
 from models.errors import SetupError
 from tasks.providers.account import ProviderAccount
 from tasks.providers.base import Capabilities, OutcomeKind, OutgoingMessage
 from tasks.providers.http_exchange import Answer, Request
-from tasks.providers.http_provider import Call, HttpProvider, Meaning, Vendor, basic, text_at
+from tasks.providers.http_provider import Call, HttpProvider, Meaning, Vendor, basic, json_of, text_at
 
 CHANNEL = "sms"
 CAPABILITIES = Capabilities(messages_per_call=500, idempotent=False, answer_timeout_seconds=60)
@@ -74,12 +72,12 @@ class Twilio(Vendor):
 
     def references(self, answer: Answer, messages: Sequence[OutgoingMessage]) -> Sequence[str] | None:
         del messages
-        document = _document(answer)
+        document = json_of(answer)
         sid = text_at(document, "sid")
         return [sid] if _MESSAGE_SID.fullmatch(sid) and text_at(document, "status") not in _REFUSED else None
 
     def meaning(self, answer: Answer) -> Meaning:
-        document = _document(answer)
+        document = json_of(answer)
         if text_at(document, "status") in _REFUSED:
             return Meaning(OutcomeKind.REJECTED, _code(document, "error_code"), text_at(document, "error_message"))
         code = _code(document, "code")
@@ -90,13 +88,6 @@ class Twilio(Vendor):
 def _form(message: OutgoingMessage) -> bytes:
     fields = {"To": message.recipient, "From": message.sender, "Body": message.content.decode()}
     return urlencode(fields).encode("ascii")
-
-
-def _document(answer: Answer) -> object:
-    try:
-        return orjson.loads(answer.body)
-    except orjson.JSONDecodeError:
-        return None
 
 
 def _code(document: object, key: str) -> str | None:

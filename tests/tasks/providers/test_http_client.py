@@ -1,18 +1,13 @@
 """What became of a request, whatever the server does."""
 
 import asyncio
-import contextlib
 import socket
 import struct
-import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
-from tasks.providers.base import LATE
 from tasks.providers.http_client import HttpClient, HttpServer
 from tasks.providers.http_exchange import (
-    ABORTED,
     CONNECTION,
     CONTENT,
     PROTOCOL,
@@ -22,57 +17,7 @@ from tasks.providers.http_exchange import (
     Unanswered,
     Unwritten,
 )
-
-Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-ONE = [Request("/", b"x")]
-
-
-@contextlib.asynccontextmanager
-async def served(handler: Handler, **options: object) -> AsyncIterator[HttpClient]:
-    """A client of a server that does for each connection what the handler does."""
-
-    handlers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        handlers[task] = writer
-        with contextlib.suppress(asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
-            await handler(reader, writer)
-        writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    client = HttpClient(HttpServer("127.0.0.1", server.sockets[0].getsockname()[1], False, **options))  # type: ignore[arg-type]
-    try:
-        yield client
-    finally:
-        await client.close()
-        server.close()
-        for task, writer in handlers.items():
-            task.cancel()
-            writer.transport.abort()
-        if handlers:
-            await asyncio.wait(handlers)
-        await asyncio.sleep(0)  # asyncio closes sockets from callbacks
-
-
-async def read_request(reader: asyncio.StreamReader) -> bytes:
-    head = await reader.readuntil(b"\r\n\r\n")
-    length = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-    return head + await reader.readexactly(length)
-
-
-def answering(answer: bytes, *, then_close: bool = False) -> Handler:
-    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while True:
-            await read_request(reader)
-            writer.write(answer)
-            await writer.drain()
-            if then_close:
-                return
-
-    return handle
+from tests.support.http_server import OK, ONE, Handler, answering, read_request, served
 
 
 def exchanged(run_in, handler: Handler, requests=ONE, loop_name="asyncio", **options):
@@ -184,78 +129,3 @@ def test_a_request_that_would_be_another_one_is_not_written(run_in, request_):
     assert isinstance(results[0], Unwritten)
     assert results[0].code == CONTENT
     assert isinstance(results[1], Answer)
-
-
-def test_connections_are_kept_and_no_more_than_allowed(run_in, loop_name):
-    opened = 0
-
-    async def handle(reader, writer):
-        nonlocal opened
-        opened += 1
-        await answering(OK)(reader, writer)
-
-    async def main():
-        async with served(handle, connections=3) as client:
-            for _ in range(3):
-                await asyncio.gather(*(client.exchange(ONE * 20) for _ in range(3)))
-
-    run_in(main(), loop_name)
-    assert opened == 3
-
-
-def test_a_server_that_closes_idle_connections_puts_nothing_in_doubt(run_in, loop_name):
-    writers = []
-
-    async def handle(reader, writer):
-        writers.append(writer)
-        await answering(OK)(reader, writer)
-
-    async def main():
-        async with served(handle, connections=4) as client:
-            await client.exchange(ONE * 20)
-            for writer in writers:
-                writer.transport.abort()
-            await asyncio.sleep(0)  # the server's own turn: the client's is not before it writes
-            return await client.exchange(ONE * 20)
-
-    assert all(isinstance(result, Answer) for result in run_in(main(), loop_name))
-
-
-def test_what_is_not_begun_in_time_is_late(run_in):
-    async def main():
-        async with served(answering(OK)) as client:
-            return await client.exchange(ONE, until=time.monotonic() - 1)
-
-    [result] = run_in(main())
-    assert isinstance(result, Unwritten)
-    assert result.code == LATE
-
-
-@pytest.mark.parametrize("how", ["cancel", "abort", "abort in a thread", "close"])
-def test_a_stopped_call_says_what_was_written(run_in, how, loop_name):
-    arrived = asyncio.Event()
-
-    async def handle(reader, writer):
-        await read_request(reader)
-        arrived.set()
-        await asyncio.sleep(3600)
-
-    async def main():
-        async with served(handle, connections=1) as client:
-            call = asyncio.create_task(client.exchange(ONE * 3))
-            await arrived.wait()
-            if how == "cancel":
-                call.cancel()
-            elif how == "abort in a thread":
-                await asyncio.to_thread(client.abort)
-            elif how == "abort":
-                client.abort()
-            else:
-                await client.close()
-            results = await call
-            return results, await client.exchange(ONE) if how != "cancel" else [Unwritten(ABORTED, "")]
-
-    results, afterwards = run_in(main(), loop_name)
-    assert [type(result) for result in results] == [Unanswered, Unwritten, Unwritten]
-    assert isinstance(afterwards[0], Unwritten)
-    assert afterwards[0].code == ABORTED

@@ -86,7 +86,7 @@ def test_what_is_wrong_with_all_of_them_is_not_asked_a_thousand_times(log, merge
         (401, UNSENT, "account"),
         (402, UNSENT, "account"),
         (403, UNSENT, "account"),
-        (404, UNSENT, "account"),
+        (404, DEFERRED, "404"),
         (413, REJECTED, "413"),
         (429, DEFERRED, "429"),
         (500, UNCERTAIN, "500"),
@@ -112,6 +112,12 @@ def test_a_batch_without_an_answer_is_in_doubt_as_a_whole(log, merged, action, t
     sent = send_by("mailgun", merged(20), log, {"at": "final", "action": action}, options="timeout=0.4")
     assert set(sent.kinds) == {UNCERTAIN}
     assert sum(sent.accepted.values()) == taken
+
+
+def test_an_unknown_domain_is_the_accounts_where_it_names_it(log, merged):
+    fault = {"at": "final", "reply": "404 Domain not found"}
+    sent = send_by("mailgun", merged(2), log, fault, path="/mg.example.com")
+    assert sent.codes == ["account"] * 2
 
 
 def test_a_wrong_key_costs_no_message_and_is_not_shown(log, merged):
