@@ -10,27 +10,15 @@ from dataclasses import dataclass
 import pytest
 from sqlalchemy import text
 
-from models.tables import Run
 from tests.support.engine import Engine
+from tests.support.http_api import MAILGUN, TWILIO
+from tests.support.http_runs import planned_run
 from tests.support.invariants import examine
 from tests.support.processes import provider_api
-from tests.support.sms import add_sender, sms_campaign
 
 WINDOW = 50
 ROUNDS = 400  # a 429 or 503 with a time ends a sender's work: as many begin
 TRIES = 14
-
-
-@dataclass(frozen=True, slots=True)
-class Vendor:
-    """`in_a_call`: messages of a window that go together."""
-
-    name: str
-    channel: str
-    in_a_call: int
-
-
-TWILIO, MAILGUN = Vendor("twilio", "sms", 1), Vendor("mailgun", "email", WINDOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +75,14 @@ def test_a_provider_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine
     people = trial.of(short=200, long=10_000)
     # Which requests meet the fault is by chance, within a third of how often; short runs have few batches.
     often = trial.chance.randint(misdeed.often * 2 // 3, misdeed.often)
-    every = often if vendor.in_a_call == 1 else trial.of(short=3, long=often // 4)
+    every = often if vendor is TWILIO else trial.of(short=3, long=often // 4)
     script = tmp_path / "rules.json"
     script.write_text(json.dumps(misdeed.rules).replace('"{n}"', str(every)))
     with provider_api(vendor.name, tmp_path, "--script", str(script)) as server:
         url = f"{server.url}&{misdeed.options}"
         values = {f"{vendor.channel}_url": url, "retry_attempts": TRIES}
         engine = make_engine(contacts=people, credits_="5000", **values)
-        run = _planned(engine, vendor)
+        run = planned_run(engine, vendor, WINDOW)
         for _ in range(ROUNDS):
             engine.send(run)
             if engine.close(run) is not None:
@@ -105,27 +93,11 @@ def test_a_provider_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine
                 pass
         found = examine(engine, run, server.accepted())
         failed = engine.totals(run).failed
-    times = max(1, len(misdeed.rules) * people // vendor.in_a_call // every)
+    times = max(1, len(misdeed.rules) * people // (1 if vendor is TWILIO else WINDOW) // every)
     trial.write(f"{vendor.channel} provider: {misdeed.fault}", times, found)
     assert (found.uncertain > 0) == misdeed.doubts
     assert (failed > 0) == misdeed.failures
     assert engine.totals(run).sent == people - found.uncertain - failed
-
-
-def _planned(engine: Engine, vendor: Vendor) -> Run:
-    if vendor.channel == "email":
-        return engine.planned(batch_size=WINDOW)
-    with engine.database.transaction(None) as session:
-        session.execute(
-            text(
-                "UPDATE contacts SET phone = '+3712' || lpad(substr(first_name, 2), 7, '0') WHERE organization_id = :id"
-            ),
-            {"id": engine.organization_id},
-        )
-    add_sender(engine)
-    run = engine.accept(sms_campaign(engine, batch_size=WINDOW))
-    assert engine.plan(run) is not None
-    return run
 
 
 def _leave_alone_no_longer(engine: Engine) -> None:

@@ -18,7 +18,17 @@ from tasks.providers.account import ProviderAccount, parse_account
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
 from tasks.providers.registry import open_provider
 
-CHANNELS = {"twilio": "sms", "mailgun": "email"}
+
+@dataclass(frozen=True, slots=True)
+class VendorUnderTest:
+    """An API of the sink, and what it sends."""
+
+    name: str
+    channel: str
+
+
+TWILIO, MAILGUN = VendorUnderTest("twilio", "sms"), VendorUnderTest("mailgun", "email")
+CHANNELS = {vendor.name: vendor.channel for vendor in (TWILIO, MAILGUN)}
 
 
 @dataclass(frozen=True)
