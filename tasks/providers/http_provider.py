@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 ACCOUNT = "account"
 _DETAIL_CHARACTERS = 500
 _MOST_ALONE = 8
+_THROTTLED_SECONDS = 1.0  # where a 429 does not say: else every message of the window would pay a try for it
 _MOST_SECONDS = 24 * 3600.0
 
 # What a status says where the vendor's own tables do not (RFC 9110 section 15). 408: the server did not get the whole
@@ -196,6 +197,8 @@ class HttpProvider:
 
     def _told(self, answer: Answer, meaning: Meaning) -> Outcome:
         retry_after = retry_after_seconds(answer.headers.get("retry-after", ""))
+        if retry_after is None and answer.status == 429:
+            retry_after = _THROTTLED_SECONDS
         kind = meaning.kind or by_status(answer.status)
         code = PROTOCOL if 200 <= answer.status < 300 and kind is OutcomeKind.UNCERTAIN else str(answer.status)
         code = meaning.code or code

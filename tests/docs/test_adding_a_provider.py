@@ -13,7 +13,7 @@ from tasks.providers import vendors
 from tasks.providers.base import OutcomeKind
 from tasks.providers.registry import open_provider
 from tests.support.http_api import texts
-from tests.support.http_server import read_request
+from tests.support.http_server import listening, read_request
 
 _PAGE = Path(__file__).parents[2] / "docs" / "adding-a-provider.md"
 
@@ -46,11 +46,9 @@ def test_it_sends(acme):
         for each in answers:
             arrived.append(await read_request(reader))
             writer.write(each)
-        writer.close()
 
     async def main():
-        async with await asyncio.start_server(handle, "127.0.0.1", 0) as server:
-            port = server.sockets[0].getsockname()[1]
+        async with listening(handle) as port:
             url = f"acme://me:secret@127.0.0.1:{port}?tls=off&connections=1"
             provider = open_provider(Settings(sms_url=url), "sms")
             outcomes = await provider.send(texts(len(answers)))

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from tasks.providers.http_client import HttpClient, HttpServer
@@ -13,9 +14,8 @@ ONE = [Request("/", b"x")]
 
 
 @contextlib.asynccontextmanager
-async def served(handler: Handler, **options: object) -> AsyncIterator[HttpClient]:
-    """A client of a server that does for each connection what the handler does."""
-
+async def listening(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A server that does for each connection what the handler does; gives its port."""
     handlers: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -26,12 +26,10 @@ async def served(handler: Handler, **options: object) -> AsyncIterator[HttpClien
             await handler(reader, writer)
         writer.close()
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    client = HttpClient(HttpServer("127.0.0.1", server.sockets[0].getsockname()[1], False, **options))  # type: ignore[arg-type]
+    server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
     try:
-        yield client
+        yield server.sockets[0].getsockname()[1]
     finally:
-        await client.close()
         server.close()
         for task, writer in handlers.items():
             task.cancel()
@@ -39,6 +37,17 @@ async def served(handler: Handler, **options: object) -> AsyncIterator[HttpClien
         if handlers:
             await asyncio.wait(handlers)
         await asyncio.sleep(0)  # asyncio closes sockets from callbacks
+
+
+@contextlib.asynccontextmanager
+async def served(handler: Handler, **options: object) -> AsyncIterator[HttpClient]:
+    """A client of such a server."""
+    async with listening(handler) as port:
+        client = HttpClient(HttpServer("127.0.0.1", port, False, **options))  # type: ignore[arg-type]
+        try:
+            yield client
+        finally:
+            await client.close()
 
 
 async def read_request(reader: asyncio.StreamReader) -> bytes:

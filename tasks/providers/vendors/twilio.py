@@ -40,8 +40,6 @@ _CODES = {
     21408: OutcomeKind.REJECTED,  # no permission to send to this region
     21610: OutcomeKind.REJECTED,  # the recipient has said STOP
     21611: OutcomeKind.DEFERRED,  # the sender's queue is full
-    30001: OutcomeKind.DEFERRED,  # the queue is full
-    30002: OutcomeKind.UNSENT,  # the account is suspended
 }
 # Its support names 500, 502, 503 and 504 as what may be sent again; only of 429 is it said that nothing was done. So of
 # the others the status itself decides: a second SMS is worse than a late one.

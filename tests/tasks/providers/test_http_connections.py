@@ -11,7 +11,7 @@ from tasks.providers.base import LATE
 from tasks.providers.http_client import HttpClient, HttpServer
 from tasks.providers.http_connection import kept_open_seconds
 from tasks.providers.http_exchange import ABORTED, TLS, Answer, Unanswered, Unwritten
-from tests.support.http_server import OK, ONE, answering, read_request, served
+from tests.support.http_server import OK, ONE, answering, listening, read_request, served
 
 
 def test_connections_are_kept_and_no_more_than_allowed(run_in, loop_name):
@@ -98,14 +98,13 @@ def test_a_server_proves_its_name_or_gets_nothing(run_in, tmp_path, is_trusted, 
         writer.write(OK)
 
     async def main():
-        server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=server_context(tmp_path))
-        address = HttpServer("127.0.0.1", server.sockets[0].getsockname()[1], True)
-        trusted = ssl.create_default_context(cafile=tmp_path / "sink.crt") if is_trusted else None
-        client = HttpClient(address, tls_context=trusted)
-        results = await client.exchange(ONE)
-        await client.close()
-        server.close()
-        return results
+        async with listening(handle, server_context(tmp_path)) as port:
+            trusted = ssl.create_default_context(cafile=tmp_path / "sink.crt") if is_trusted else None
+            client = HttpClient(HttpServer("127.0.0.1", port, True), tls_context=trusted)
+            try:
+                return await client.exchange(ONE)
+            finally:
+                await client.close()
 
     [result] = run_in(main(), loop_name)
     if is_trusted:

@@ -15,6 +15,7 @@ from tasks.providers.http_provider import HttpProvider, by_status, retry_after_s
 from tasks.providers.vendors.mailgun import Mailgun
 from tasks.providers.vendors.twilio import Twilio
 from tests.support.http_api import account_at, address, provider_at, sink_state, texts
+from tests.support.http_server import answering, listening
 
 ACCEPTED, REJECTED, UNCERTAIN, UNSENT = (
     OutcomeKind.ACCEPTED,
@@ -82,6 +83,20 @@ def test_an_answer_that_breaks_the_vendors_code_is_in_doubt(log, run_in, caplog)
                 await provider.close()
 
     assert [(outcome.kind, outcome.code) for outcome in run_in(main())] == [(UNCERTAIN, "protocol")] * 2
+
+
+def test_too_many_requests_is_a_pause_even_where_none_is_named(run_in):
+    async def main():
+        handle = answering(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n")
+        async with listening(handle) as port:
+            provider = HttpProvider(Twilio(account_at("twilio", port)))
+            try:
+                return await provider.send(texts(1))
+            finally:
+                await provider.close()
+
+    [outcome] = run_in(main())
+    assert (outcome.code, outcome.retry_after_seconds) == ("429", 1.0)
 
 
 @pytest.mark.parametrize("how", ["cancel", "abort"])
