@@ -138,7 +138,10 @@ class Drainer:
         if lease.probes:
             planned = planned[:PROBE_MESSAGES]
         self._is_held = False
-        size = careful_size(self.window_size, lease.takeovers)
+        size = self.window_size
+        if self.rate.asks:
+            size = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.window(planned, size)))
+        size = careful_size(size, lease.takeovers)
         windows = [planned[i : i + size] for i in range(0, len(planned), size)]
         ends = _ends(lease.cursor, windows)
         clearance = _NOTHING_SAID
@@ -190,17 +193,25 @@ class Drainer:
         """
         if not clearance.go or self._is_held:
             return _NO_CLEARANCE
-        if self.rate.per_minute is not None:
-            wait = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.wait_seconds(len(window))))
-            await self._sleep(wait)
+        if self.rate.asks and not await self._take(window):
+            return _NO_CLEARANCE
         if not self.is_ahead and not self.stop():
             clearance = await self._start_step(lease, [], end, window)
         if clearance.go and time.monotonic() - clearance.checked_at > _FRESH_SECONDS:
             clearance = await self._in_thread(lambda: self.journal.check(window))
         if not clearance.go or self.stop() or self.keeper.is_lost():
-            self.rate.put_back(len(window))
+            self.rate.put_back()
             return _NO_CLEARANCE
         return clearance
+
+    async def _take(self, window: Sequence[PlannedMessage]) -> bool:
+        """Wait for the window's tokens; False when this sender is to end before it has them."""
+        while not (self.stop() or self.keeper.is_lost()):
+            turn = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.take(window)))
+            await self._sleep(turn.wait)
+            if turn.granted:
+                return True
+        return False
 
     async def give_back_tokens(self) -> None:
         """Return what was taken of the rate and not used, after the last `drain_next`. `drain` does it by itself."""
