@@ -34,9 +34,24 @@ def take_in_debt(session: Session, limit: Limit, wanted: int) -> float:
     return max(0.0, -_refill(session, limit, wanted) / limit.per_second)
 
 
-def tokens_in(session: Session, limit: Limit) -> float:
-    """What is in the bucket now, less than 0 if it is in debt; nobody else takes until the transaction ends."""
-    return _refill(session, limit, 0)
+def take_what_is_there(session: Session, limit: Limit, wanted: int) -> int:
+    """Take at most `wanted` tokens, as many as are in the bucket; returns how many."""
+    taken = max(0, min(wanted, int(_refill(session, limit, 0))))  # nobody else takes until the transaction ends
+    give_back_tokens(session, {limit: -taken})
+    return taken
+
+
+_LOOK = text("""
+    SELECT least(:burst, tokens + :per_second * greatest(0, extract(epoch FROM clock_timestamp() - refilled_at)))
+    FROM rate_buckets WHERE name = :name
+""")
+
+
+def look(session: Session, limit: Limit) -> float:
+    """What is in the bucket, less than 0 if it is in debt; others may take of it at once."""
+    values = {"name": limit.name, "per_second": limit.per_second, "burst": limit.burst}
+    found = session.execute(_LOOK, values).scalar_one_or_none()
+    return limit.burst if found is None else float(found)
 
 
 def _refill(session: Session, limit: Limit, wanted: int) -> float:

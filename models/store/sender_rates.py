@@ -27,7 +27,7 @@ def limited_senders(session: Session, channel: str) -> dict[Sender, Limit]:
         chosen = chosen.where(EmailDomain.rate_per_minute.is_not(None))
     return {
         (organization_id, name): Limit(f"sender:{id_}", per_minute)
-        for organization_id, name, id_, per_minute in session.execute(chosen).tuples()
+        for organization_id, name, id_, per_minute in session.execute(chosen)
         if per_minute is not None
     }
 
@@ -36,7 +36,7 @@ def senders_of(session: Session, content_ids: Collection[UUID]) -> dict[UUID, Se
     """Who each of the contents is sent from. For the engine."""
     domain = func.lower(func.split_part(Content.from_email, "@", 2))
     chosen = select(Content.id, Content.organization_id, func.coalesce(Content.sender_id, domain, ""))
-    rows = session.execute(chosen.where(Content.id.in_(content_ids))).tuples()
+    rows = session.execute(chosen.where(Content.id.in_(content_ids)))
     return {id_: (organization_id, name) for id_, organization_id, name in rows}
 
 

@@ -28,6 +28,7 @@ from models.tables import Run
 from tasks.providers.base import Outcome
 from tasks.sending.circuit import Circuit, needs_noting
 from tasks.sending.journal import SILENT_SECONDS
+from tasks.sending.outbox_rate import OutboxRate
 from tasks.sending.results import count_results
 
 log = logging.getLogger(__name__)
@@ -45,14 +46,25 @@ class Answer:
     result: Result | None
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Messages that were claimed; they may be handed over `wait` seconds from now, when their tokens are there."""
+
+    messages: list[Claimed]
+    wait: float = 0.0
+
+
 _Decided = tuple[Claimed, Result]
 
 
 class OutboxJournal:
     """Claims and writes for one channel of one courier. Blocking; calls may overlap."""
 
-    def __init__(self, database: Database, channel: str, provider: str, *, who: str, lease_seconds: float) -> None:
+    def __init__(
+        self, database: Database, channel: str, provider: str, rate: OutboxRate, *, who: str, lease_seconds: float
+    ) -> None:
         self._database = database
+        self._rate = rate
         self._channel = channel
         self._provider = provider
         self._who = who
@@ -64,10 +76,13 @@ class OutboxJournal:
         self._is_troubled = False  # the provider was not well, at the last claim
         self._is_idle = False  # nothing was found the last time
 
-    def claim(self, limit: int) -> list[Claimed]:
-        """Claim at most `limit` messages; they may be handed over when this has returned. One call at a time."""
-        if self._is_idle and not self._is_due():
-            return []
+    def claim(self, limit: int) -> Claims:
+        """Claim at most `limit` messages, no more than the rates allow; they may be handed over when this has returned.
+
+        One call at a time.
+        """
+        if self._rate.rests or (self._is_idle and not self._is_due()):
+            return Claims([])
         self._claims += 1
         who = f"{self._who}/{self._claims}"
         try:
@@ -79,20 +94,25 @@ class OutboxJournal:
             self._unheard.append(who)
             raise
         self._unheard.clear()
-        self._is_idle = not claimed
+        self._is_idle = not claimed.messages
         return claimed
 
-    def _claim(self, session: Session, who: str, limit: int) -> list[Claimed]:
+    def _claim(self, session: Session, who: str, limit: int) -> Claims:
         """Nothing while the provider is left alone; a few where this is to see whether it works again."""
+        room = self._rate.room(session, limit)
+        if room == 0:
+            return Claims([])
         admission = self._circuit.admit(session)
         if not admission.go:
-            return []
-        most = min(limit, PROBE_MESSAGES) if admission.probes else limit
+            return Claims([])
+        most = min(room, PROBE_MESSAGES) if admission.probes else room
         claimed = outbox.claim(session, self._channel, who=who, seconds=self._lease_seconds, limit=most)
         if admission.probes and not claimed:
             self._circuit.give_up_probe(session)
         self._is_troubled = standing(session, self._circuit.name).troubled
-        return claimed
+        taken = self._rate.take(session, claimed)
+        outbox.put_off(session, taken.put_off)
+        return Claims([each for each in claimed if each.message.id not in taken.put_off], taken.wait)
 
     def note(self, outcomes: Sequence[Outcome]) -> None:
         """Tell everybody what a window says of the provider."""
@@ -160,6 +180,7 @@ class OutboxJournal:
         }
         count_decided(session, counted)
         self._tell(session, decided)
+        self._rate.give_back(session, [answer.claimed for answer in answers if answer.result is None])
 
     def _keep_evidence(self, late: Sequence[_Decided]) -> None:
         """True answers of claims that ran out: uncertain → accepted or failed."""

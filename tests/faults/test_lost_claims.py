@@ -11,13 +11,15 @@ from models.session import driver
 from models.store import outbox
 from models.store.messages import Result
 from tasks.sending.outbox_journal import Answer, OutboxJournal, flag_lost
+from tasks.sending.outbox_rate import OutboxRate
 from tests.support.outbox import check_money, count, message_states, send_everything, singles, small_run
 
 NUMBERS = [f"+37060000{no:03d}" for no in range(6)]
 
 
 def _journal(engine, who="first"):
-    return OutboxJournal(engine.database, "sms", "sandbox", who=who, lease_seconds=15)
+    rate = OutboxRate.of(engine.database, engine.settings, "sms", "sandbox")
+    return OutboxJournal(engine.database, "sms", "sandbox", rate, who=who, lease_seconds=15)
 
 
 def _answers(claimed, state=MessageState.ACCEPTED):
@@ -50,7 +52,7 @@ def test_a_claim_that_ran_out_is_uncertain_and_a_late_answer_is_still_true(make_
     singles(engine, "sms", NUMBERS[:3])
     run = engine.find(small_run(engine, RunKind.BULK, NUMBERS[3:]).run_id)
     journal = _journal(engine)
-    claimed = journal.claim(200)
+    claimed = journal.claim(200).messages
     _let_claims_run_out(engine)
     assert flag_lost(engine.database) == 6
     assert message_states(engine) == {"uncertain": 6}
@@ -68,7 +70,7 @@ def test_an_answer_that_comes_before_anybody_looked_for_lost_claims_is_simply_wr
     engine = make_engine(contacts=1)
     singles(engine, "sms", NUMBERS)
     journal = _journal(engine)
-    claimed = journal.claim(200)
+    claimed = journal.claim(200).messages
     _let_claims_run_out(engine)
     journal.record(_answers(claimed))
     assert flag_lost(engine.database) == 0
@@ -81,7 +83,7 @@ def test_a_record_whose_commit_got_lost_is_not_written_twice(make_engine, state)
     singles(engine, "sms", NUMBERS[:3])
     run = engine.find(small_run(engine, RunKind.BULK, NUMBERS[3:]).run_id)
     journal = _journal(engine)
-    claimed = journal.claim(200)
+    claimed = journal.claim(200).messages
     for _ in range(2):
         journal.record(_answers(claimed, state))
     totals = engine.totals(run)
@@ -105,14 +107,14 @@ def test_a_claim_whose_commit_got_lost_is_given_back(make_engine, monkeypatch):
         journal.claim(200)
     monkeypatch.setattr(outbox, "claim", claim)
     assert _journal(engine, "second").claim(200) == []
-    assert len(journal.claim(200)) == 6
+    assert len(journal.claim(200).messages) == 6
 
 
 def test_what_was_given_back_is_sent(make_engine):
     engine = make_engine(contacts=1)
     singles(engine, "sms", NUMBERS)
     journal = _journal(engine)
-    journal.record([Answer(claimed, None) for claimed in journal.claim(200)])
+    journal.record([Answer(claimed, None) for claimed in journal.claim(200).messages])
     send_everything(engine, "sms")
     assert message_states(engine) == {"accepted": 6}
     assert count(engine, "SELECT min(tries) FROM messages") == 1
