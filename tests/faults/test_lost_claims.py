@@ -34,7 +34,7 @@ def _let_claims_run_out(engine):
 def test_two_couriers_never_claim_the_same(make_engine):
     engine = make_engine(contacts=1)
     singles(engine, "sms", NUMBERS)
-    first, second = _journal(engine).claim(4), _journal(engine, "second").claim(200)
+    first, second = _journal(engine).claim(4).messages, _journal(engine, "second").claim(200).messages
     ids = [claimed.message.id for claimed in [*first, *second]]
     assert (len(first), len(second), len(set(ids))) == (4, 2, 6)
 
@@ -44,7 +44,7 @@ def test_what_another_courier_has_locked_is_not_waited_for(make_engine):
     singles(engine, "sms", NUMBERS)
     with engine.database.transaction(None) as session:
         driver(session).execute("SELECT 1 FROM outbox LIMIT 2 FOR UPDATE")
-        assert len(_journal(engine).claim(200)) == 4
+        assert len(_journal(engine).claim(200).messages) == 4
 
 
 def test_a_claim_that_ran_out_is_uncertain_and_a_late_answer_is_still_true(make_engine):
@@ -106,7 +106,7 @@ def test_a_claim_whose_commit_got_lost_is_given_back(make_engine, monkeypatch):
     with pytest.raises(OperationalError):
         journal.claim(200)
     monkeypatch.setattr(outbox, "claim", claim)
-    assert _journal(engine, "second").claim(200) == []
+    assert _journal(engine, "second").claim(200).messages == []
     assert len(journal.claim(200).messages) == 6
 
 
