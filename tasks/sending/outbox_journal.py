@@ -86,33 +86,35 @@ class OutboxJournal:
         self._claims += 1
         who = f"{self._who}/{self._claims}"
         try:
+            most = self._rate.room(limit)
+            if most == 0:
+                return Claims([])
             with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 for before in self._unheard:
                     outbox.release(session, before)
-                claimed = self._claim(session, who, limit)
+                claimed = self._claim(session, who, most)
+            taken = self._rate.take(claimed)
+            if taken.put_off:
+                with self._database.transaction(None) as session:
+                    outbox.put_off(session, taken.put_off)
         except DATABASE_AWAY:
             self._unheard.append(who)
             raise
         self._unheard.clear()
-        self._is_idle = not claimed.messages
-        return claimed
+        self._is_idle = not claimed
+        return Claims([each for each in claimed if each.message.id not in taken.put_off], taken.wait)
 
-    def _claim(self, session: Session, who: str, limit: int) -> Claims:
+    def _claim(self, session: Session, who: str, limit: int) -> list[Claimed]:
         """Nothing while the provider is left alone; a few where this is to see whether it works again."""
-        room = self._rate.room(session, limit)
-        if room == 0:
-            return Claims([])
         admission = self._circuit.admit(session)
         if not admission.go:
-            return Claims([])
-        most = min(room, PROBE_MESSAGES) if admission.probes else room
+            return []
+        most = min(limit, PROBE_MESSAGES) if admission.probes else limit
         claimed = outbox.claim(session, self._channel, who=who, seconds=self._lease_seconds, limit=most)
         if admission.probes and not claimed:
             self._circuit.give_up_probe(session)
         self._is_troubled = standing(session, self._circuit.name).troubled
-        taken = self._rate.take(session, claimed)
-        outbox.put_off(session, taken.put_off)
-        return Claims([each for each in claimed if each.message.id not in taken.put_off], taken.wait)
+        return claimed
 
     def note(self, outcomes: Sequence[Outcome]) -> None:
         """Tell everybody what a window says of the provider."""
@@ -145,6 +147,7 @@ class OutboxJournal:
             held = outbox.lock_claims(session, [answer.claimed for answer in answers])
             self._write(session, [answer for answer in answers if answer.claimed.message.id in held])
             _settle_ended(session, runs)
+        self._rate.give_back([answer.claimed for answer in answers if answer.result is None])
         late = [
             (answer.claimed, answer.result)
             for answer in answers
@@ -180,7 +183,6 @@ class OutboxJournal:
         }
         count_decided(session, counted)
         self._tell(session, decided)
-        self._rate.give_back(session, [answer.claimed for answer in answers if answer.result is None])
 
     def _keep_evidence(self, late: Sequence[_Decided]) -> None:
         """True answers of claims that ran out: uncertain → accepted or failed."""

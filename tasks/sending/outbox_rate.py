@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection
 
-from models.rules.rate_limits import Limit, in_order
+from models.rules.rate_limits import Limit
 from models.session import Database
 from models.settings import Settings
 from models.store.outbox import Claimed
@@ -36,6 +36,7 @@ class Taken:
 class OutboxRate:
     """The rates of an outbox. Blocking; `account`: None where it has none."""
 
+    database: Database
     account: Limit | None
     senders: SenderRates
     _rests_until: float = 0.0
@@ -43,47 +44,55 @@ class OutboxRate:
     @classmethod
     def of(cls, database: Database, settings: Settings, channel: str, provider: str) -> "OutboxRate":
         """Those of a channel's outbox."""
-        return cls(account_limit(settings, channel, provider), SenderRates(database, channel))
+        return cls(database, account_limit(settings, channel, provider), SenderRates(database, channel))
 
     @property
     def rests(self) -> bool:
         """Whether there is no token yet."""
         return time.monotonic() < self._rests_until
 
-    def room(self, session: Session, most: int) -> int:
+    def room(self, most: int) -> int:
         """How many of `most` messages may be claimed; where none may, runs have to wait until one was."""
         if self.account is None:
             return most
-        there = look(session, self.account)
-        if there >= 1:
-            return min(most, int(there))
-        wait = min(_LONGEST_SECONDS, (1 - there) / self.account.per_second)
-        wait_first(session, self.account, wait + _GRACE_SECONDS)
+        with self.database.autocommit() as connection:
+            there = look(connection, self.account)
+            if there >= 1:
+                return min(most, int(there))
+            wait = min(_LONGEST_SECONDS, (1 - there) / self.account.per_second)
+            wait_first(connection, self.account, wait + _GRACE_SECONDS)
         self._rests_until = time.monotonic() + wait
         return 0
 
-    def take(self, session: Session, claimed: Sequence[Claimed]) -> Taken:
-        """Take tokens for what was claimed, as the last thing of its transaction."""
+    def take(self, claimed: Sequence[Claimed]) -> Taken:
+        """Take tokens for what was claimed."""
         going = [each for each in claimed if not each.is_suppressed]
-        put_off: dict[UUID, float] = {}
         by_sender = self._by_sender(going)
-        for limit in in_order(by_sender):
-            own = by_sender[limit]
-            granted = take_what_is_there(session, limit, len(own))
+        if not going or (self.account is None and not by_sender):
+            return Taken()
+        with self.database.autocommit() as connection:
+            return self._take(connection, len(going), by_sender)
+
+    def _take(self, connection: Connection, count: int, by_sender: Mapping[Limit, Sequence[Claimed]]) -> Taken:
+        put_off: dict[UUID, float] = {}
+        for limit, own in by_sender.items():
+            granted = take_what_is_there(connection, limit, len(own))
             if granted < len(own):
-                put_off |= _slots(session, limit, own[granted:])
+                put_off |= _slots(connection, limit, own[granted:])
         wait = 0.0
-        if self.account is not None and (count := len(going) - len(put_off)):
-            wait = take_in_debt(session, self.account, count)
+        if self.account is not None and count > len(put_off):
+            wait = take_in_debt(connection, self.account, count - len(put_off))
         return Taken(wait, put_off)
 
-    def give_back(self, session: Session, claimed: Sequence[Claimed]) -> None:
+    def give_back(self, claimed: Sequence[Claimed]) -> None:
         """These did not go out after all."""
         going = [each for each in claimed if not each.is_suppressed]
         tokens = {limit: len(own) for limit, own in self._by_sender(going).items()}
         if self.account is not None:
             tokens[self.account] = len(going)
-        give_back_tokens(session, tokens)
+        if tokens and going:
+            with self.database.autocommit() as connection:
+                give_back_tokens(connection, tokens)
 
     def _by_sender(self, claimed: Sequence[Claimed]) -> dict[Limit, list[Claimed]]:
         limited = [each for each in claimed if self.senders.may_limit(each.organization_id)]
@@ -97,10 +106,10 @@ class OutboxRate:
         return found
 
 
-def _slots(session: Session, limit: Limit, claimed: Sequence[Claimed]) -> dict[UUID, float]:
+def _slots(connection: Connection, limit: Limit, claimed: Sequence[Claimed]) -> dict[UUID, float]:
     """When it is the turn of each, behind all who were put off before: so they are not claimed again and again."""
     queue = Limit(f"queue:{limit.name}", limit.per_minute)
-    last = take_in_debt(session, queue, len(claimed))
+    last = take_in_debt(connection, queue, len(claimed))
     one = 1 / limit.per_second
-    wait_first(session, limit, one + _GRACE_SECONDS)
+    wait_first(connection, limit, one + _GRACE_SECONDS)
     return {each.message.id: max(one, last - (len(claimed) - 1 - no) * one) for no, each in enumerate(claimed)}

@@ -72,8 +72,8 @@ class Rate:
         self._last |= Counter({limit: len(messages) for limit in (self.own, self.account) if limit is not None})
         missing = self._last - self._in_hand
         if missing:
-            with self.database.transaction(None) as session:
-                wait = take_for_run(session, missing, self.run_id, self.organization_id)
+            with self.database.autocommit() as connection:
+                wait = take_for_run(connection, missing, self.run_id, self.organization_id)
             self._is_waiting = wait > 0
             if self._is_waiting:
                 self._last = Counter()
@@ -90,9 +90,9 @@ class Rate:
     def give_back(self) -> None:
         """Return what is left, for this run's other senders, the next one, and everybody."""
         if self._in_hand or self._is_waiting:
-            with self.database.transaction(None) as session:
-                give_back_tokens(session, self._in_hand)
-                stop_waiting(session, self.run_id)
+            with self.database.autocommit() as connection:
+                give_back_tokens(connection, self._in_hand)
+                stop_waiting(connection, self.run_id)
             self._in_hand, self._is_waiting = Counter(), False
 
     def _of_senders(self, messages: Sequence[PlannedMessage]) -> Counter[Limit]:
@@ -105,8 +105,8 @@ class Rate:
             return 0.0
         if self._in_hand[self.own] < messages:
             wanted = max(messages, int(self.own.per_second))
-            with self.database.transaction(None) as session:
-                wait = take_in_debt(session, self.own, wanted)
+            with self.database.autocommit() as connection:
+                wait = take_in_debt(connection, self.own, wanted)
             self._in_hand[self.own] += wanted
             self._usable_at = time.monotonic() + wait
         self._in_hand[self.own] -= messages

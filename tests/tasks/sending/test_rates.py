@@ -140,7 +140,7 @@ def test_a_run_that_is_paused_gives_back_what_it_took(make_engine, handed_over, 
 def test_two_campaigns_share_an_account_whatever_their_sizes(make_engine, handed_over):
     engine = make_engine(contacts=1, sms_rate_per_minute=2400)
     large = _bulk(engine, 1500, batch_size=10)
-    small = _bulk(engine.another(), 80, batch_size=5)
+    small = _bulk(engine.another(), 110, batch_size=5)
     is_over = threading.Event()
     thread = threading.Thread(target=lambda: engine.send(large, stop=is_over.is_set))
     thread.start()
@@ -150,8 +150,8 @@ def test_two_campaigns_share_an_account_whatever_their_sizes(make_engine, handed
     thread.join()
     first, *_, last = places = handed_over.places(small.id)
     beside = sum(first < place < last for place in handed_over.places(large.id))
-    assert len(places) == 80
-    assert abs(beside - 80) <= 0.2 * 80, f"{beside} of the large one beside 80 of the small one."
+    assert len(places) == 110
+    assert abs(beside - 110) <= 0.2 * 110, f"{beside} of the large one beside 110 of the small one."
 
 
 def _bulk(engine: Engine, people: int, *, batch_size: int) -> Run:
