@@ -44,10 +44,10 @@ def change_rate(session: Session, sender: str, per_minute: int | None, *, actor:
     """Let so many messages a minute come from a sender, or any number (None); audited. Returns its name.
 
     `sender` is the id of a sender ID or of an email domain, or the name of a verified domain. Raises NotFound, and
-    InvalidInput on `rate`.
+    InvalidInput on `per_minute`.
     """
     if per_minute is not None and not 1 <= per_minute <= MOST_PER_MINUTE:
-        raise InvalidInput({"rate": [f"The rate must be 1 to {MOST_PER_MINUTE:,} messages a minute."]})
+        raise InvalidInput({"per_minute": [f"The rate must be 1 to {MOST_PER_MINUTE:,} messages a minute."]})
     found = _find(session, sender)
     before, found.rate_per_minute = found.rate_per_minute, per_minute
     kind, name = ("sender_id", found.sender_id) if isinstance(found, SenderId) else ("email_domain", found.domain)
