@@ -26,8 +26,9 @@ from tasks.sending.composing import Compose, Composers, compose_or_fail
 from tasks.sending.handing_over import Ready, allowed, hand_over
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
-from tasks.sending.rate import Rate, careful_size
+from tasks.sending.rate import Rate
 from tasks.sending.results import RetryPolicy, to_result
+from tasks.sending.windows import careful_size, ends_of
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -143,7 +144,7 @@ class Drainer:
             size = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.window(planned, size)))
         size = careful_size(size, lease.takeovers)
         windows = [planned[i : i + size] for i in range(0, len(planned), size)]
-        ends = _ends(lease.cursor, windows)
+        ends = ends_of(lease.cursor, windows)
         clearance = _NOTHING_SAID
         if self.is_ahead:
             first, upcoming = (ends[0], windows[0]) if windows else (lease.size, [])
@@ -299,12 +300,3 @@ class Drainer:
     def _in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         """Begins at once, not when it is awaited: a coroutine would, and the journal would wait for the window."""
         return asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-
-def _ends(start: int, windows: Sequence[Sequence[PlannedMessage]]) -> list[int]:
-    """Where the cursor stands after each window, counted within the chunk."""
-    ends = []
-    for window in windows:
-        start += len(window)
-        ends.append(start)
-    return ends

@@ -37,7 +37,8 @@ def test_a_sender_id_gets_a_rate_and_loses_it(exosend: Run, database: Database, 
     with database.transaction(None) as session:
         audited = session.execute(
             text(
-                "SELECT organization_id::text, actor, subject, details FROM audit_log WHERE action LIKE '%.rate_changed'"
+                "SELECT organization_id::text, actor, subject, details FROM audit_log"
+                " WHERE action LIKE '%.rate_changed' ORDER BY id"
             )
         ).all()
     assert [tuple(row) for row in audited] == [

@@ -7,6 +7,7 @@ from sqlalchemy import text
 from models.rules.lifecycle import RunKind
 from models.store.outbox import claim
 from tasks.providers.sandbox import SandboxProvider
+from tests.support.engine import Engine
 from tests.support.outbox import (
     check_money,
     count,
