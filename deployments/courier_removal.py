@@ -26,7 +26,7 @@ class _Kept:
 
 
 class Removal:
-    """Answers kept for idempotency keys, the keys of reports, ended runs' rates, files. `remove_old` does what is due."""
+    """Answers kept for idempotency keys, keys of reports, ended runs' rates, files. `remove_old` does what is due."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -206,12 +206,14 @@ class Drainer:
         return clearance
 
     async def _take(self, window: Sequence[PlannedMessage]) -> bool:
-        """Wait for the window's tokens; False when this sender is to end before it has them."""
+        """Wait for the window's tokens; False when this sender is to end before it has them, or the run is paused."""
         while not (self.stop() or self.keeper.is_lost()):
             turn = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.take(window)))
             await self._sleep(turn.wait)
             if turn.granted:
                 return True
+            if not (await self._in_thread(lambda: self.journal.check(()))).go:
+                return False
         return False
 
     async def give_back_tokens(self) -> None:

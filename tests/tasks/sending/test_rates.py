@@ -137,6 +137,19 @@ def test_a_run_that_is_paused_gives_back_what_it_took(make_engine, handed_over, 
     assert count(engine, "SELECT tokens::int FROM rate_buckets") == 100
 
 
+def test_a_run_that_is_paused_while_it_waits_for_a_token_ends(make_engine, handed_over):
+    engine = make_engine(contacts=3, email_rate_per_minute=1)
+    run = engine.planned()
+    thread = engine.send_in_thread(run)
+    wait_until(lambda: count(engine, "SELECT count(*) FROM rate_turns WHERE waits_until > now()") == 1)
+    with engine.database.transaction(None) as session:
+        pause_campaign(session, engine.organization_id, run.campaign_id)
+    thread.join(timeout=30)
+    assert not thread.is_alive()
+    assert len(handed_over) == 1
+    assert count(engine, "SELECT count(*) FROM rate_turns WHERE waits_until IS NOT NULL") == 0
+
+
 def test_two_campaigns_share_an_account_whatever_their_sizes(make_engine, handed_over):
     engine = make_engine(contacts=1, sms_rate_per_minute=2400)
     large = _bulk(engine, 1500, batch_size=10)
