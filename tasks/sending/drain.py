@@ -24,7 +24,7 @@ from tasks.providers.base import LATE, Outcome, OutgoingMessage, Provider
 from tasks.sending.circuit import needs_noting
 from tasks.sending.composing import Compose, Composers, compose_or_fail
 from tasks.sending.handing_over import Ready, allowed, hand_over
-from tasks.sending.journal import Clearance, Journal
+from tasks.sending.journal import NO_CLEARANCE, NOTHING_SAID, Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate
 from tasks.sending.results import RetryPolicy, to_result
@@ -38,10 +38,6 @@ _FRESH_SECONDS = 1.5
 _LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _WATCH_SECONDS = 0.25
 _COMPOSED_AT_ONCE = 10  # 0.1 ms of work, in which one connection gets its reply
-
-
-_NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
-_NOTHING_SAID = Clearance(go=True, suppressed=frozenset(), checked_at=0.0)  # yet: the window's own step will
 
 
 @dataclass(slots=True)
@@ -145,7 +141,7 @@ class Drainer:
         size = careful_size(size, lease.takeovers)
         windows = [planned[i : i + size] for i in range(0, len(planned), size)]
         ends = ends_of(lease.cursor, windows)
-        clearance = _NOTHING_SAID
+        clearance = NOTHING_SAID
         if self.is_ahead:
             first, upcoming = (ends[0], windows[0]) if windows else (lease.size, [])
             clearance = await self._start_step(lease, [], first, upcoming)
@@ -193,16 +189,16 @@ class Drainer:
         `go` is false as well when this sender is to end.
         """
         if not clearance.go or self._is_held:
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
         if self.rate.asks and not await self._take(window):
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
         if not self.is_ahead and not self.stop():
             clearance = await self._start_step(lease, [], end, window)
         if clearance.go and time.monotonic() - clearance.checked_at > _FRESH_SECONDS:
             clearance = await self._in_thread(lambda: self.journal.check(window))
         if not clearance.go or self.stop() or self.keeper.is_lost():
             self.rate.put_back()
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
         return clearance
 
     async def _take(self, window: Sequence[PlannedMessage]) -> bool:
@@ -275,12 +271,12 @@ class Drainer:
     async def _look_again(self, messages: Sequence[PlannedMessage]) -> Clearance:
         """In the middle of a window. `go` is false as well when this sender is to end, or cannot look."""
         if self.stop() or self.keeper.is_lost():
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
         try:
             return await self._in_thread(lambda: self.journal.check(messages))
         except StaleLease as error:
             log.warning("%s", error)
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
 
     def _results(self, answered: _Answered | None) -> list[Result]:
         """Made, and counted, while the next window is out: the connections wait for nothing."""

@@ -25,7 +25,6 @@ from tasks.providers.registry import open_provider
 from tasks.sending.composing import Compose, Composers, ContentComposers, compose_or_fail
 from tasks.sending.handing_over import hand_over
 from tasks.sending.outbox_journal import Answer, OutboxJournal
-from tasks.sending.outbox_rate import OutboxRate
 from tasks.sending.results import RetryPolicy, held_back_result, suppressed_result, to_result
 
 log = logging.getLogger(__name__)
@@ -95,15 +94,7 @@ class OutboxSender:
         """Send until `stop`. Raises SetupError for a provider that cannot be opened."""
         self._loop = asyncio.get_running_loop()
         watch = [asyncio.create_task(self._renew()), asyncio.create_task(self._watch())]
-        provider = self._open().name
-        journal = OutboxJournal(
-            self._database,
-            self._channel,
-            provider,
-            OutboxRate.of(self._database, self._settings, self._channel, provider),
-            who=self._who,
-            lease_seconds=self._settings.lease_seconds,
-        )
+        journal = OutboxJournal(self._database, self._settings, self._channel, self._open().name, who=self._who)
         try:
             while self._stop_at is None:
                 await self._round(journal)

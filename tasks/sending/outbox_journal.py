@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.rules.circuit import PROBE_MESSAGES
 from models.rules.lifecycle import MessageState
 from models.session import DATABASE_AWAY, Database
+from models.settings import Settings
 from models.store import outbox
 from models.store.chunks import Counts
 from models.store.circuits import standing
@@ -60,15 +61,13 @@ _Decided = tuple[Claimed, Result]
 class OutboxJournal:
     """Claims and writes for one channel of one courier. Blocking; calls may overlap."""
 
-    def __init__(
-        self, database: Database, channel: str, provider: str, rate: OutboxRate, *, who: str, lease_seconds: float
-    ) -> None:
+    def __init__(self, database: Database, settings: Settings, channel: str, provider: str, *, who: str) -> None:
         self._database = database
-        self._rate = rate
+        self._rate = OutboxRate.of(database, settings, channel, provider)
         self._channel = channel
         self._provider = provider
         self._who = who
-        self._lease_seconds = lease_seconds
+        self._lease_seconds = settings.lease_seconds
         self._claims = 0
         self._unheard: list[str] = []
         self._peeking: psycopg.Connection | None = None

@@ -11,15 +11,13 @@ from models.session import driver
 from models.store import outbox
 from models.store.messages import Result
 from tasks.sending.outbox_journal import Answer, OutboxJournal, flag_lost
-from tasks.sending.outbox_rate import OutboxRate
 from tests.support.outbox import check_money, count, message_states, send_everything, singles, small_run
 
 NUMBERS = [f"+37060000{no:03d}" for no in range(6)]
 
 
 def _journal(engine, who="first"):
-    rate = OutboxRate.of(engine.database, engine.settings, "sms", "sandbox")
-    return OutboxJournal(engine.database, "sms", "sandbox", rate, who=who, lease_seconds=15)
+    return OutboxJournal(engine.database, engine.settings, "sms", "sandbox", who=who)
 
 
 def _answers(claimed, state=MessageState.ACCEPTED):
