@@ -4,7 +4,7 @@ Each by itself costs five statements' beginnings and ends, and the rows of the b
 requests of an organization queue in Postgres. Together they take those rows once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -101,14 +101,19 @@ def _write(session: Session, organization_id: UUID, messages: Sequence[PreparedS
         "sender_id": messages[0].sender_id,
         "amount": len(messages),
         "cost": sum((each.cost for each in messages), Decimal(0)),
-        "ids": [each.id for each in messages],
-        "days": [made_on(each.id) for each in messages],
-        "entries": [entry_id(organization_id, f"charge:{each.id}") for each in messages],
-        "recipients": [each.recipient for each in messages],
-        "content_ids": [new_id() for _ in messages],
+        "ids": _array(each.id for each in messages),
+        "days": _array(made_on(each.id) for each in messages),
+        "entries": _array(entry_id(organization_id, f"charge:{each.id}") for each in messages),
+        "recipients": _array(each.recipient for each in messages),
+        "content_ids": _array(new_id() for _ in messages),
         "hashes": [each.hash for each in messages],
         "texts": [each.text for each in messages],
-        "costs": [each.cost for each in messages],
-        "segments": [each.segments for each in messages],
+        "costs": _array(each.cost for each in messages),
+        "segments": _array(each.segments for each in messages),
     }
     return [balance for (balance,) in commit_at_once(session, [(_CONTENTS, values), (_WRITE, values)])]
+
+
+def _array(values: Iterable[object]) -> str:
+    """As Postgres writes an array of what needs no quotes: the driver's dumping of one takes ten times as long."""
+    return "{" + ",".join(map(str, values)) + "}"
