@@ -14,6 +14,7 @@ from benchmarks.batches import measure_batches
 from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
 from benchmarks.handover import measure_handover
+from benchmarks.http_providers import measure_http_providers
 from benchmarks.importing import flow_start_seconds, measure_import
 from benchmarks.machine import fresh_database, running_postgres
 from benchmarks.measure import Bench, Figure
@@ -21,7 +22,7 @@ from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
 from benchmarks.singles import measure_singles
 
-Kind = Literal["plan", "dispatch", "composing", "import", "singles", "handover", "batches", "api"]
+Kind = Literal["plan", "dispatch", "composing", "import", "singles", "handover", "batches", "api", "http"]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
 _RESULTS = Path(__file__).parent / "results"
@@ -34,6 +35,7 @@ STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],
     "handover": [measure_handover],
+    "http": [measure_http_providers],
     "import": [
         lambda bench: [measure_import(bench, phones=False, onto_list=False)],
         lambda bench: [measure_import(bench, phones=True, onto_list=False)],

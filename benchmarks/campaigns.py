@@ -24,7 +24,13 @@ def frozen_campaign(message_bytes: int = MESSAGE_BYTES) -> FrozenEmail:
 
 
 def start_campaign(
-    database: Database, settings: Settings, organization_id: UUID, list_id: UUID, segment: Mapping[str, object]
+    database: Database,
+    settings: Settings,
+    organization_id: UUID,
+    list_id: UUID,
+    segment: Mapping[str, object],
+    *,
+    batch_size: int = 500,
 ) -> Run:
     """A run of that content that is accepted and not planned."""
     with database.transaction(organization_id) as session:
@@ -36,7 +42,7 @@ def start_campaign(
             html_content=_html(_lines_for(MESSAGE_BYTES)),
             target_list_ids=[list_id],
             segment_filters=dict(segment),
-            batch_size=500,
+            batch_size=batch_size,
         )
         session.add(campaign)
         session.flush()

@@ -85,6 +85,16 @@ class Settings(BaseSettings):
         description="Mail server: smtp://[user:password@]host[:port] (STARTTLS where offered), smtps://…; "
         "options ?connections=8&starttls=auto|require|off&timeout=30. Left out, email goes to the sandbox.",
     )
+    email_url: str | None = Field(
+        None,
+        description="Provider of email instead of a mail server: mailgun://api:key@api.mailgun.net; options "
+        "?connections=32&timeout=30.",
+    )
+    sms_url: str | None = Field(
+        None,
+        description="Provider of SMS: twilio://AC…:auth_token@api.twilio.com; options ?connections=32&timeout=30. "
+        "Left out, SMS go to the sandbox.",
+    )
 
     spf_include: str = Field(
         "spf.exosend.com",
@@ -95,6 +105,16 @@ class Settings(BaseSettings):
         None, description="Resolver that domains are verified with, address[:port]; left out, the system's."
     )
 
+    email_rate_per_minute: int | None = Field(
+        None,
+        ge=1,
+        le=6_000_000,
+        description="Most emails a minute that the mail server gets, from everything on all machines. Left out, any "
+        "number.",
+    )
+    sms_rate_per_minute: int | None = Field(
+        None, ge=1, le=6_000_000, description="The same of SMS, for their provider. Left out, any number."
+    )
     drainers: int = Field(2, ge=1, le=64, description="Most flow runs that send one campaign together.")
     lease_seconds: float = Field(15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing.")
     chunk_size: int = Field(5000, ge=1, le=100_000, description="Messages in one chunk.")

@@ -24,10 +24,11 @@ from tasks.providers.base import LATE, Outcome, OutgoingMessage, Provider
 from tasks.sending.circuit import needs_noting
 from tasks.sending.composing import Compose, Composers, compose_or_fail
 from tasks.sending.handing_over import Ready, allowed, hand_over
-from tasks.sending.journal import Clearance, Journal
+from tasks.sending.journal import NO_CLEARANCE, NOTHING_SAID, Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
-from tasks.sending.rate import Rate, careful_size
+from tasks.sending.rate import Rate
 from tasks.sending.results import RetryPolicy, to_result
+from tasks.sending.windows import careful_size, ends_of
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -37,10 +38,6 @@ _FRESH_SECONDS = 1.5
 _LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _WATCH_SECONDS = 0.25
 _COMPOSED_AT_ONCE = 10  # 0.1 ms of work, in which one connection gets its reply
-
-
-_NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
-_NOTHING_SAID = Clearance(go=True, suppressed=frozenset(), checked_at=0.0)  # yet: the window's own step will
 
 
 @dataclass(slots=True)
@@ -138,10 +135,13 @@ class Drainer:
         if lease.probes:
             planned = planned[:PROBE_MESSAGES]
         self._is_held = False
-        size = careful_size(self.window_size, lease.takeovers)
+        size = self.window_size
+        if self.rate.asks:
+            size = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.window(planned, size)))
+        size = careful_size(size, lease.takeovers)
         windows = [planned[i : i + size] for i in range(0, len(planned), size)]
-        ends = _ends(lease.cursor, windows)
-        clearance = _NOTHING_SAID
+        ends = ends_of(lease.cursor, windows)
+        clearance = NOTHING_SAID
         if self.is_ahead:
             first, upcoming = (ends[0], windows[0]) if windows else (lease.size, [])
             clearance = await self._start_step(lease, [], first, upcoming)
@@ -189,18 +189,28 @@ class Drainer:
         `go` is false as well when this sender is to end.
         """
         if not clearance.go or self._is_held:
-            return _NO_CLEARANCE
-        if self.rate.per_minute is not None:
-            wait = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.wait_seconds(len(window))))
-            await self._sleep(wait)
+            return NO_CLEARANCE
+        if self.rate.asks and not await self._take(window):
+            return NO_CLEARANCE
         if not self.is_ahead and not self.stop():
             clearance = await self._start_step(lease, [], end, window)
         if clearance.go and time.monotonic() - clearance.checked_at > _FRESH_SECONDS:
             clearance = await self._in_thread(lambda: self.journal.check(window))
         if not clearance.go or self.stop() or self.keeper.is_lost():
-            self.rate.put_back(len(window))
-            return _NO_CLEARANCE
+            self.rate.put_back()
+            return NO_CLEARANCE
         return clearance
+
+    async def _take(self, window: Sequence[PlannedMessage]) -> bool:
+        """Wait for the window's tokens; False when this sender is to end before it has them, or the run is paused."""
+        while not (self.stop() or self.keeper.is_lost()):
+            turn = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.take(window)))
+            await self._sleep(turn.wait)
+            if turn.granted:
+                return True
+            if not (await self._in_thread(lambda: self.journal.check(()))).go:
+                return False
+        return False
 
     async def give_back_tokens(self) -> None:
         """Return what was taken of the rate and not used, after the last `drain_next`. `drain` does it by itself."""
@@ -261,12 +271,12 @@ class Drainer:
     async def _look_again(self, messages: Sequence[PlannedMessage]) -> Clearance:
         """In the middle of a window. `go` is false as well when this sender is to end, or cannot look."""
         if self.stop() or self.keeper.is_lost():
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
         try:
             return await self._in_thread(lambda: self.journal.check(messages))
         except StaleLease as error:
             log.warning("%s", error)
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
 
     def _results(self, answered: _Answered | None) -> list[Result]:
         """Made, and counted, while the next window is out: the connections wait for nothing."""
@@ -288,12 +298,3 @@ class Drainer:
     def _in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         """Begins at once, not when it is awaited: a coroutine would, and the journal would wait for the window."""
         return asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-
-def _ends(start: int, windows: Sequence[Sequence[PlannedMessage]]) -> list[int]:
-    """Where the cursor stands after each window, counted within the chunk."""
-    ends = []
-    for window in windows:
-        start += len(window)
-        ends.append(start)
-    return ends
