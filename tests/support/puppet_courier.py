@@ -20,7 +20,7 @@ class PuppetCourier:
     def __init__(self, engine: Engine, witness: Witness) -> None:
         # A run that has ended is sent again as well: what may go out the journal says, at the claim.
         self._witness = replace(witness, may_go_out=lambda: True)
-        self._journal = OutboxJournal(engine.database, "email", "witness", who="puppet", lease_seconds=3600)
+        self._journal = OutboxJournal(engine.database, engine.settings, "email", "witness", who="puppet")
         self._out: list[list[Answer]] = []
 
     @property
@@ -35,7 +35,7 @@ class PuppetCourier:
 
     def claim(self, most: int) -> None:
         """Claim what is due, and hand over what may go out."""
-        claimed = self._journal.claim(most)
+        claimed = self._journal.claim(most).messages
         held_back: list[Answer] = []
         answers = []
         for one in claimed:
