@@ -1,5 +1,6 @@
 """The courier's senders: one for a run, few at a time, and not one after the other where each breaks."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ class _Child:
 
     started: ClassVar[list["_Child"]] = []
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], env: Mapping[str, str] | None = None) -> None:
         self.command = command
         self.returncode: int | None = None
         _Child.started.append(self)

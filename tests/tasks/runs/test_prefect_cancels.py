@@ -59,7 +59,7 @@ def _flow(engine: Engine, run: Run, epoch: int = 1) -> UUID:
 def _look(engine: Engine, prefect: StandIn) -> list[UUID]:
     with engine.database.transaction(None) as session:
         flows = flows_at_work(session)
-    return reflect_cancels(engine.database, prefect.url, flows)
+    return reflect_cancels(engine.database, engine.settings.with_values(prefect_api_url=prefect.url), flows)
 
 
 @pytest.mark.parametrize("state", ["CANCELLING", "CANCELLED"])
@@ -96,7 +96,7 @@ def test_a_flow_run_of_an_earlier_start_says_nothing_any_more(make_engine, prefe
         pause_campaign(session, engine.organization_id, run.campaign_id)
         resume_campaign(session, engine.organization_id, run.campaign_id)
     assert _look(engine, prefect) == []
-    assert reflect_cancels(engine.database, prefect.url, stale) == []
+    assert reflect_cancels(engine.database, engine.settings.with_values(prefect_api_url=prefect.url), stale) == []
     assert engine.status(run) == "sending"
 
 
