@@ -7,6 +7,7 @@ couriers may run: whatever one does is a conditional UPDATE, or idempotent.
 
 import logging
 import os
+import random
 import signal
 import socket
 import threading
@@ -47,7 +48,7 @@ _T = TypeVar("_T")
 _TICK_SECONDS = 0.25
 _BEAT_SECONDS = 2.0
 _START_AFTER_SECONDS = 2.0  # the API starts its flows itself; what is queued for longer it could not
-_HANGS_SECONDS = 0.9  # a start that takes its whole time-out
+_AWAY_SECONDS = 2.0
 _IDLE_SECONDS = 10.0  # a flow that has planned begins to send within a second
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
@@ -63,7 +64,8 @@ class Courier:
         self._name = f"courier@{socket.gethostname()}:{os.getpid()}"
         self._children = Children()
         self._beat_at = 0.0
-        self._hangs = False
+        self._start_at = 0.0
+        self._is_away = False
         self._partitions_at = 0.0
         self._removal = Removal(self._database)
         self._lost_at = 0.0
@@ -143,14 +145,21 @@ class Courier:
         _each(due(self._database), lambda campaign: fire(self._database, self._settings, campaign))
 
     def _start_queued(self) -> None:
+        if time.monotonic() < self._start_at:
+            return
         with self._database.transaction(None) as session:
-            waiting = loose_ends.runs_to_start(session, queued_for_seconds=_START_AFTER_SECONDS)
-        self._hangs = False
+            waiting = list(loose_ends.runs_to_start(session, queued_for_seconds=_START_AFTER_SECONDS))
+        random.shuffle(waiting)  # so that one which cannot be started is not always the first
+        self._is_away = False
         _each(waiting, self._start)
+        if self._is_away:
+            self._start_at = time.monotonic() + _AWAY_SECONDS
 
     def _start(self, run: Run) -> None:
-        flow_run_id = None if self._hangs else self._start_flow(run)
+        # Once for all: a Prefect that hangs takes a second for each, in which nothing else is done.
+        flow_run_id = None if self._is_away else self._start_flow(run)
         if flow_run_id is None:
+            self._is_away = True
             self._go_on_without_prefect(run)
             return
         with self._database.transaction(None) as session:
@@ -167,13 +176,8 @@ class Courier:
         else:
             assert run.campaign_id is not None
             parameters = SendCampaign(campaign_id=run.campaign_id, run_id=run.id, epoch=run.epoch)
-        began = time.monotonic()
-        flow_run_id = start_flow(
-            self._settings, DEPLOYMENTS[kind], parameters, idempotency_key=start_key(run.id, run.epoch)
-        )
-        # A hundred queued runs would hold up everything else for a hundred seconds.
-        self._hangs = flow_run_id is None and time.monotonic() - began > _HANGS_SECONDS
-        return flow_run_id
+        key = start_key(run.id, run.epoch)
+        return start_flow(self._settings, DEPLOYMENTS[kind], parameters, idempotency_key=key)
 
     def _go_on_without_prefect(self, run: Run) -> None:
         """A run that was resumed is planned already: of what a flow would do only the sending is left."""

@@ -10,6 +10,7 @@ PACER = "deployments.pacer"
 SETUP = "deployments.prefect_setup"
 
 _MOST = {DRAINER: 2, PACER: 1, SETUP: 1}
+_QUIET = {SETUP}  # it draws boxes
 _STOP_SECONDS = 12.0
 # A sender that cannot even start (a mail server's address that is wrong) would be started four times a second.
 _REST_SECONDS = 10.0
@@ -41,7 +42,9 @@ class Children:
         running = sum(of == module for of, *_ in self._running)
         if key in self._running or key in self._rest_until or running >= _MOST[module]:
             return False
-        self._running[key] = subprocess.Popen([sys.executable, "-m", module, *arguments], env=environment)
+        output = subprocess.DEVNULL if module in _QUIET else None
+        command = [sys.executable, "-m", module, *arguments]
+        self._running[key] = subprocess.Popen(command, env=environment, stdout=output)
         return True
 
     def end(self) -> None:

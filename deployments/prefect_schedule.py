@@ -109,7 +109,8 @@ def _see_to_missing(database: Database, settings: Settings, missing: Sequence[Ca
         if flow_run_id in states:
             is_gone, is_forgotten = states[flow_run_id].state in CANCELLED, False
         else:
-            is_gone = began is not None and _made_at(flow_run_id) >= began
+            # A link is made when the campaign was last changed, or before.
+            is_gone = began is not None and campaign.updated_at >= began
             is_forgotten = began is not None and not is_gone
         if is_gone:
             _unschedule(database, campaign)
@@ -128,11 +129,6 @@ def _memory_begins(settings: Settings) -> datetime | None:
     if answer.status_code == httpx2.codes.NOT_FOUND:
         return None
     return datetime.fromisoformat(answer.raise_for_status().json()["created"])
-
-
-def _made_at(flow_run_id: UUID) -> datetime:
-    """When a flow run was made: Prefect's ids are of version 7 (RFC 9562, section 5.7), which begin with the time."""
-    return datetime.fromtimestamp((flow_run_id.int >> 80) / 1000, UTC)
 
 
 def _forget(database: Database, campaign: Campaign) -> None:
@@ -161,12 +157,13 @@ def _show(database: Database, settings: Settings, campaign: Campaign) -> None:
             at=campaign.scheduled_at,
         )
         if flow_run_id is not None:
-            campaign.schedule_flow_run_id = flow_run_id
+            _link(campaign, flow_run_id)
 
 
 def _link(campaign: Campaign, flow_run_id: UUID | None) -> None:
     campaign.schedule_flow_run_id = flow_run_id
-    campaign.updated_at = datetime.now(UTC)  # another run for it is another one, whatever it was before
+    # So that it is known which memory of Prefect's it belongs to, and a further run for it gets another key.
+    campaign.updated_at = datetime.now(UTC)
 
 
 def _hour(campaign: Campaign) -> datetime:

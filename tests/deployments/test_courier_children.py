@@ -1,6 +1,5 @@
 """The courier's senders: one for a run, few at a time, and not one after the other where each breaks."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
@@ -15,7 +14,7 @@ class _Child:
 
     started: ClassVar[list["_Child"]] = []
 
-    def __init__(self, command: list[str], env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, command: list[str], **_: object) -> None:
         self.command = command
         self.returncode: int | None = None
         _Child.started.append(self)

@@ -5,6 +5,7 @@ from xdist.scheduler import LoadScopeScheduling
 _WITH_A_STACK = (
     "tests/e2e/",
     "tests/deployments/test_up.py",
+    "tests/faults/test_killed_worker.py",
     "tests/faults/test_prefect_away.py",
     "tests/faults/test_waiting_holds_no_process.py",
 )
