@@ -18,9 +18,9 @@ from tests.support.stack_runs import examine_campaigns, inside
 from tests.support.trials import Trial
 
 LONG = os.environ.get("FAULTS") == "long"
-PEOPLE = 30_000 if LONG else 1500
+PEOPLE = 30_000 if LONG else 1000
 CHUNK = 100
-PER_MINUTE = 12_000 if LONG else 3000
+PER_MINUTE = 12_000 if LONG else 1500
 WINDOW = 20
 LEASE_SECONDS = 15.0  # the default
 END_SECONDS = 600.0

@@ -12,7 +12,7 @@ import psutil
 from deployments.connection import connected_settings
 from deployments.forked import NAME
 from models.settings import load_settings
-from tests.support.stack import Stack
+from tests.support.stack import Stack, wait_for
 
 _STOP_SECONDS = 60.0
 
@@ -57,6 +57,8 @@ def second_worker(stack: Stack, folder: Path) -> Iterator[SecondWorker]:
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
     try:
+        # Until its preloader has imported everything a flow run would take many seconds to begin.
+        wait_for("the second worker's preloader", (folder / "preloader" / "socket").exists)
         yield SecondWorker(process)
     finally:
         if process.poll() is None:
