@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import TypeVar
 from uuid import UUID
 
@@ -140,9 +141,12 @@ class Drainer:
         self._is_held = False
         size = careful_size(self.window_size, lease.takeovers)
         windows = [planned[i : i + size] for i in range(0, len(planned), size)]
-        ends = _ends(lease.cursor, windows)
+        # Where the cursor stands after each window, counted within the chunk.
+        ends = list(accumulate((len(window) for window in windows), initial=lease.cursor))[1:]
         clearance = _NOTHING_SAID
-        if self.is_ahead:
+        # What ended a sender while it made its messages must be in doubt when it ends the next one.
+        is_ahead = self.is_ahead or lease.takeovers > 0
+        if is_ahead:
             first, upcoming = (ends[0], windows[0]) if windows else (lease.size, [])
             clearance = await self._start_step(lease, [], first, upcoming)
         results: list[Result] = []  # made, and not known to be recorded
@@ -151,14 +155,14 @@ class Drainer:
         ready = await self._compose_all(windows[0]) if windows else []
         try:
             for k, window in enumerate(windows):
-                clearance = await self._clear(lease, ends[k], window, clearance)
+                clearance = await self._clear(window, clearance, None if is_ahead else (lease, ends[k]))
                 if not clearance.go:
                     break
                 following = windows[k + 1] if k + 1 < len(windows) else []
                 sending = asyncio.create_task(self._send(window, ready, clearance))
                 await asyncio.sleep(0)  # the window goes out first, the journal is written meanwhile
                 step: asyncio.Future[Clearance] | None = None
-                if self.is_ahead:
+                if is_ahead:
                     results, answered = self._results(answered), None
                     step = self._start_step(lease, results, ends[min(k + 1, len(ends) - 1)], following)
                 ready = await self._compose_all(following)
@@ -183,8 +187,10 @@ class Drainer:
     ) -> asyncio.Future[Clearance]:
         return self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, upcoming=upcoming))
 
-    async def _clear(self, lease: Lease, end: int, window: Sequence[PlannedMessage], clearance: Clearance) -> Clearance:
-        """Wait for the rate, announce the window unless it was, and look again if what was looked up got old meanwhile.
+    async def _clear(
+        self, window: Sequence[PlannedMessage], clearance: Clearance, announce: tuple[Lease, int] | None
+    ) -> Clearance:
+        """Wait for the rate, `announce` the window unless it was, and look again if what was looked up got old.
 
         `go` is false as well when this sender is to end.
         """
@@ -193,8 +199,8 @@ class Drainer:
         if self.rate.per_minute is not None:
             wait = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.wait_seconds(len(window))))
             await self._sleep(wait)
-        if not self.is_ahead and not self.stop():
-            clearance = await self._start_step(lease, [], end, window)
+        if announce is not None and not self.stop():
+            clearance = await self._start_step(announce[0], [], announce[1], window)
         if clearance.go and time.monotonic() - clearance.checked_at > _FRESH_SECONDS:
             clearance = await self._in_thread(lambda: self.journal.check(window))
         if not clearance.go or self.stop() or self.keeper.is_lost():
@@ -288,12 +294,3 @@ class Drainer:
     def _in_thread(self, work: Callable[[], _T]) -> asyncio.Future[_T]:
         """Begins at once, not when it is awaited: a coroutine would, and the journal would wait for the window."""
         return asyncio.get_running_loop().run_in_executor(self._executor, work)
-
-
-def _ends(start: int, windows: Sequence[Sequence[PlannedMessage]]) -> list[int]:
-    """Where the cursor stands after each window, counted within the chunk."""
-    ends = []
-    for window in windows:
-        start += len(window)
-        ends.append(start)
-    return ends

@@ -1,6 +1,5 @@
 """A recipient at whom the sender ends, process after process: the others get their message, and it is set aside."""
 
-import signal
 import subprocess
 import sys
 import time
@@ -27,15 +26,18 @@ def _sender(engine: Engine, run: Run, where: str, module: str) -> subprocess.Pop
     return subprocess.Popen(command, env=sender_environment(engine), stderr=subprocess.DEVNULL)
 
 
-def _until_it_ends(engine: Engine, run: Run, process: subprocess.Popen[bytes]) -> int:
-    """Its exit code; what has nothing left to send is told to end."""
+def _until_it_ends(engine: Engine, run: Run, process: subprocess.Popen[bytes], module: str) -> int:
+    """Its exit code. A pacer that has nothing left to send is told to end, once: it would wait for more."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
+    asked = text("SELECT count(*) FROM chunks WHERE run_id = :run AND state <> 'done'")
+    waits = module == PACER
     while process.poll() is None:
         assert time.monotonic() < deadline
         with engine.database.transaction(None) as session:
-            asked = text("SELECT count(*) FROM chunks WHERE run_id = :run AND state <> 'done'")
-            if session.execute(asked, {"run": run.id}).scalar_one() == 0:
-                process.send_signal(signal.SIGTERM)
+            is_done = session.execute(asked, {"run": run.id}).scalar_one() == 0
+        if is_done and waits:
+            process.terminate()
+            waits = False
         time.sleep(0.05)
     return process.returncode
 
@@ -50,7 +52,7 @@ def test_the_others_are_sent_and_it_is_set_aside(make_engine, tmp_path, trial, w
         engine = make_engine(people=names, smtp_url=server.url)
         run = engine.planned(batch_size=WINDOW, send_rate_per_minute=rate)
         deaths = 0
-        while (code := _until_it_ends(engine, run, _sender(engine, run, where, module))) == ENDS_WITH:
+        while (code := _until_it_ends(engine, run, _sender(engine, run, where, module), module)) == ENDS_WITH:
             deaths += 1
             assert deaths < DEATHS_IN_A_ROW, "It ends one sender after the other."
             engine.expire_leases(run)
