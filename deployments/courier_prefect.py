@@ -42,8 +42,8 @@ class PrefectThread:
         self._database = database
         self._settings = settings
         self._server = PrefectApi(settings)
-        self._were_known_at = time.monotonic()
         self._were_known = False
+        self._missing_since: float | None = None
         self._must_set_up = threading.Event()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="prefect")
@@ -94,10 +94,12 @@ class PrefectThread:
         mirror_schedules(self._database, self._settings)
 
     def _look_for_deployments(self) -> None:
+        now = time.monotonic()
         if self._server.knows_exosend():
-            self._were_known = True
-            self._were_known_at = time.monotonic()
-        elif self._were_known or time.monotonic() - self._were_known_at > _MISSING_SECONDS:
+            self._were_known, self._missing_since = True, None
+            return
+        self._missing_since = self._missing_since or now
+        if self._were_known or now - self._missing_since > _MISSING_SECONDS:
             self._must_set_up.set()
 
     def _watch(self) -> None:

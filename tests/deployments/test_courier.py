@@ -24,7 +24,7 @@ from tests.support.engine import Engine
 def engine(settings) -> Iterator[Engine]:
     database = Database(settings, Role.ENGINE)
     # Nothing listens there: Prefect is away.
-    yield Engine.create(settings.with_values(prefect_url="http://127.0.0.1:9/api"), database, contacts=3)
+    yield Engine.create(settings.with_values(prefect_api_url="http://127.0.0.1:9/api"), database, contacts=3)
     database.close()
 
 

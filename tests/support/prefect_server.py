@@ -10,7 +10,7 @@ import httpx2
 import psutil
 
 from deployments.state import StackState
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack, prefect_credentials, wait_for
 
 _BACK_SECONDS = 120.0
 
@@ -50,7 +50,8 @@ class PrefectServer:
 
     def _answers(self) -> bool:
         with suppress(httpx2.HTTPError):
-            answer = httpx2.get(f"{self._stack.demo.prefect_url}/api/health", timeout=2, trust_env=False)
+            url = f"{self._stack.demo.prefect_url}/api/health"
+            answer = httpx2.get(url, timeout=2, trust_env=False, auth=prefect_credentials(self._stack.demo))
             return answer.status_code == httpx2.codes.OK
         return False
 
