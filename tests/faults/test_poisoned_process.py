@@ -1,5 +1,6 @@
 """A recipient at whom the sender ends, process after process: the others get their message, and it is set aside."""
 
+import os
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ _PATIENCE_SECONDS = 120.0
 
 
 def _sender(engine: Engine, run: Run, where: str, module: str) -> subprocess.Popen[bytes]:
-    arguments = [str(run.id), "1"] if module == DRAINER else []
+    arguments = [str(run.id), "1"] if module == DRAINER else [str(os.getpid())]
     command = [sys.executable, "-m", "tests.support.poisoned", where, POISON, module, *arguments]
     return subprocess.Popen(command, env=sender_environment(engine), stderr=subprocess.DEVNULL)
 

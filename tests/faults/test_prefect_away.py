@@ -19,7 +19,7 @@ from tests.support.trials import Trial
 LONG = os.environ.get("FAULTS") == "long"
 PEOPLE = 5000 if LONG else 250
 PER_MINUTE = 3000 if LONG else 1500
-END_SECONDS = 600.0 if LONG else 180.0
+END_SECONDS = 600.0 if LONG else 300.0
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def _flow_run(stack: Stack, campaign_id: str, state: str) -> dict[str, Any]:
     def look() -> dict[str, Any] | None:
         return next((run for run in stack.flow_runs(campaign_id) if run["state_type"] == state), None)
 
-    return wait_for(f"a flow run that is {state}", look)
+    return wait_for(f"a flow run that is {state}", look, END_SECONDS)
 
 
 @pytest.mark.timeout(1500)

@@ -12,7 +12,7 @@ import psutil
 from deployments.state import StackState
 from tests.support.stack import Stack, prefect_credentials, wait_for
 
-_BACK_SECONDS = 120.0
+_BACK_SECONDS = 240.0
 
 
 class PrefectServer:
