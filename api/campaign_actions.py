@@ -12,7 +12,7 @@ from api.campaign_values import schedule_columns
 from api.schemas.envelopes import done, found, listed, page_request
 from api.scope import own, resources, scope
 from api.starter import start_flow
-from models.pipelines import SEND_CAMPAIGN, SendCampaign, campaign_run_name, start_key
+from models.pipelines import SEND_CAMPAIGN, SendCampaign, campaign_run_name, campaign_tags, start_key
 from models.rules.lifecycle import CampaignStatus, Channel
 from models.rules.uncertainty import Decision
 from models.store import campaigns
@@ -144,7 +144,7 @@ def _start_after_commit(campaign: Campaign, run: Run) -> None:
     organization = read_organization(*own())
     parameters = SendCampaign(campaign_id=campaign.id, run_id=run.id, epoch=run.epoch)
     settings = resources().settings
-    tags = [f"organization:{organization.id}", f"campaign:{campaign.id}", f"channel:{campaign.channel}"]
+    tags = campaign_tags(organization.id, campaign.id, campaign.channel)
     scope().after_commit(
         lambda: start_flow(
             settings,

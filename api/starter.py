@@ -54,10 +54,12 @@ def start_flow(
     idempotency_key: str,
     tags: Sequence[str] = (),
     run_name: str | None = None,
+    at: datetime | None = None,
 ) -> UUID | None:
     """Create a flow run of `deployment` (`flow/deployment`); its id, or None when Prefect is away or does not know it.
 
-    The same key gives the same flow run. A deployment that was applied anew has another id: a 404 is tried once more.
+    It starts now, or `at` that time. The same key gives the same flow run. A deployment that was applied anew has
+    another id: a 404 is tried once more.
     """
     client = prefect_client(settings.prefect_url, settings.prefect_credentials)
     body = {
@@ -65,6 +67,7 @@ def start_flow(
         "idempotency_key": idempotency_key,
         "tags": list(tags),
         **({"name": run_name} if run_name else {}),
+        **({"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}} if at else {}),
     }
     key = (settings.prefect_url, deployment)
     try:

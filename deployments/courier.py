@@ -7,6 +7,7 @@ couriers may run: whatever one does is a conditional UPDATE, or idempotent.
 
 import logging
 import os
+import random
 import signal
 import socket
 import threading
@@ -15,32 +16,28 @@ from collections.abc import Callable, Iterable
 from typing import TypeVar
 from uuid import UUID
 
-from sqlalchemy.orm import Session
-
 from api.starter import start_flow
-from deployments.courier_cancels import CancelsThread
-from deployments.courier_children import DRAINER, PACER, Children
+from deployments.courier_children import DRAINER, PACER, SETUP, Children
 from deployments.courier_completion import Completion
 from deployments.courier_drainers import DrainerStarts
 from deployments.courier_guard import Guard
+from deployments.courier_hours import due, fire
 from deployments.courier_outbox import OutboxThreads
+from deployments.courier_prefect import PrefectThread
 from deployments.courier_removal import Removal
 from deployments.courier_reports import ReportsThread
 from deployments.courier_uncertain import UncertainDuty
-from deployments.prefect_schedule import mirror_schedules
-from models.errors import ExoSendError
+from deployments.environment import prefect_client_environment
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
-from models.rules.lifecycle import CampaignStatus, RunKind, RunState
+from models.rules.lifecycle import RunKind, RunState
 from models.rules.pacing import is_paced
 from models.session import DATABASE_AWAY, Database, Role
 from models.settings import Settings, load_settings
 from models.store import heartbeats, loose_ends
-from models.store.campaign_states import due_campaigns, lock_campaign, minutes_late, move_campaign
 from models.store.chunks import requeue_due
 from models.store.inspection import make_partitions_ahead
 from models.store.runs import move_run, record_flow
-from models.tables import Campaign, Run
-from tasks.runs.accept import accept_campaign
+from models.tables import Run
 from tasks.runs.close import close_run
 from tasks.runs.results import store_results
 from tasks.sending.outbox_journal import flag_lost
@@ -51,11 +48,8 @@ _T = TypeVar("_T")
 _TICK_SECONDS = 0.25
 _BEAT_SECONDS = 2.0
 _START_AFTER_SECONDS = 2.0  # the API starts its flows itself; what is queued for longer it could not
-_STUCK_AFTER_SECONDS = 90.0  # a flow run starts in 1–12 s, in a queue of them later
+_AWAY_SECONDS = 2.0
 _IDLE_SECONDS = 10.0  # a flow that has planned begins to send within a second
-_LATE_MINUTES = 60.0
-_PREFECT_SECONDS = 10.0  # a campaign scheduled in Prefect is Prefect's to start; that long after its hour ours
-_MIRROR_SECONDS = 3.0
 _PARTITION_SECONDS = 6 * 3600.0
 _MONTHS_AHEAD = 3
 _LOST_SECONDS = 1.0
@@ -70,7 +64,8 @@ class Courier:
         self._name = f"courier@{socket.gethostname()}:{os.getpid()}"
         self._children = Children()
         self._beat_at = 0.0
-        self._mirrored_at = 0.0
+        self._start_at = 0.0
+        self._is_away = False
         self._partitions_at = 0.0
         self._removal = Removal(self._database)
         self._lost_at = 0.0
@@ -80,19 +75,19 @@ class Courier:
         self._outbox = OutboxThreads(settings, self._name)
         self._reports = ReportsThread(self._database)
         self._uncertain = UncertainDuty(settings, self._database)
-        self._cancels = CancelsThread(self._database, settings)
+        self._prefect = PrefectThread(self._database, settings)
 
     def start(self) -> None:
         """Begin to send the outbox and to apply reports; `tick` does the rest."""
         self._outbox.start()
         self._reports.start()
-        self._cancels.start()
+        self._prefect.start()
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
         duties: list[Callable[[], None]] = [
             self._beat,
-            self._mirror_schedules,
+            self._set_up_prefect,
             self._fire_scheduled,
             self._start_queued,
             self._drainers.start_missing,
@@ -121,11 +116,11 @@ class Courier:
         """End the threads and children, which give back what they have, and say goodbye."""
         self._outbox.ask_to_stop()
         self._reports.ask_to_stop()
-        self._cancels.ask_to_stop()
+        self._prefect.ask_to_stop()
         self._children.end()
         self._outbox.stop()
         self._reports.stop()
-        self._cancels.stop()
+        self._prefect.stop()
         try:
             with self._database.transaction(None) as session:
                 heartbeats.stop_beating(session, self._name)
@@ -140,40 +135,38 @@ class Courier:
         with self._database.transaction(None) as session:
             heartbeats.beat(session, self._name, "courier", {"children": len(self._children)})
 
-    def _mirror_schedules(self) -> None:
-        if time.monotonic() - self._mirrored_at < _MIRROR_SECONDS:
-            return
-        mirror_schedules(self._database, self._settings)
-        self._mirrored_at = time.monotonic()
+    def _set_up_prefect(self) -> None:
+        if self._prefect.must_set_up() and self._children.start(
+            SETUP, environment=prefect_client_environment(self._settings)
+        ):
+            log.warning("Prefect does not know the work pool or a deployment; they are applied again.")
 
     def _fire_scheduled(self) -> None:
-        with self._database.transaction(None) as session:
-            due = due_campaigns(session, prefect_seconds=_PREFECT_SECONDS)
-        _each(due, self._fire)
-
-    def _fire(self, due: Campaign) -> None:
-        try:
-            with self._database.transaction(None) as session:
-                if not _is_still_due(session, due):
-                    return
-                if minutes_late(session, due) > _LATE_MINUTES:
-                    _fail(session, due, "missed_schedule: nobody could send it within an hour of its time.")
-                    return
-                accept_campaign(session, due.organization_id, due.id, settings=self._settings, started_by="schedule")
-        except ExoSendError as error:
-            log.warning("Campaign %s cannot be sent at its hour: %s", due.id, error)
-            with self._database.transaction(None) as session:
-                if _is_still_due(session, due):
-                    _fail(session, due, str(error))
+        _each(due(self._database), lambda campaign: fire(self._database, self._settings, campaign))
 
     def _start_queued(self) -> None:
+        if time.monotonic() < self._start_at:
+            return
         with self._database.transaction(None) as session:
-            for run_id in loose_ends.requeue_stuck(session, silent_for_seconds=_STUCK_AFTER_SECONDS):
-                log.warning("Run %s gave no sign of life; it is started again.", run_id)
-            waiting = loose_ends.runs_to_start(session, queued_for_seconds=_START_AFTER_SECONDS)
+            waiting = list(loose_ends.runs_to_start(session, queued_for_seconds=_START_AFTER_SECONDS))
+        random.shuffle(waiting)  # so that one which cannot be started is not always the first
+        self._is_away = False
         _each(waiting, self._start)
+        if self._is_away:
+            self._start_at = time.monotonic() + _AWAY_SECONDS
 
     def _start(self, run: Run) -> None:
+        # Once for all: a Prefect that hangs takes a second for each, in which nothing else is done.
+        flow_run_id = None if self._is_away else self._start_flow(run)
+        if flow_run_id is None:
+            self._is_away = True
+            self._go_on_without_prefect(run)
+            return
+        with self._database.transaction(None) as session:
+            record_flow(session, run.organization_id, run.id, flow_run_id, run.epoch)
+        log.info("Started %s for run %s.", DEPLOYMENTS[RunKind(run.kind)], run.id)
+
+    def _start_flow(self, run: Run) -> UUID | None:
         kind = RunKind(run.kind)
         parameters: ImportContacts | SendCampaign | VerifyDomain
         if kind is RunKind.IMPORT:
@@ -183,15 +176,8 @@ class Courier:
         else:
             assert run.campaign_id is not None
             parameters = SendCampaign(campaign_id=run.campaign_id, run_id=run.id, epoch=run.epoch)
-        flow_run_id = start_flow(
-            self._settings, DEPLOYMENTS[kind], parameters, idempotency_key=start_key(run.id, run.epoch)
-        )
-        if flow_run_id is None:
-            self._go_on_without_prefect(run)
-            return
-        with self._database.transaction(None) as session:
-            record_flow(session, run.organization_id, run.id, flow_run_id, run.epoch)
-        log.info("Started %s for run %s.", DEPLOYMENTS[kind], run.id)
+        key = start_key(run.id, run.epoch)
+        return start_flow(self._settings, DEPLOYMENTS[kind], parameters, idempotency_key=key)
 
     def _go_on_without_prefect(self, run: Run) -> None:
         """A run that was resumed is planned already: of what a flow would do only the sending is left."""
@@ -266,16 +252,6 @@ def _each(items: Iterable[_T], work: Callable[[_T], object]) -> None:
             raise
         except Exception:
             log.exception("One of several failed; it is tried again.")
-
-
-def _is_still_due(session: Session, due: Campaign) -> bool:
-    """Whether nobody sent, moved or unscheduled the campaign since it was read; locks it."""
-    campaign = lock_campaign(session, due.organization_id, due.id)
-    return campaign.status == CampaignStatus.SCHEDULED.value and campaign.scheduled_at == due.scheduled_at
-
-
-def _fail(session: Session, campaign: Campaign, reason: str) -> None:
-    move_campaign(session, campaign.organization_id, campaign.id, CampaignStatus.FAILED, failure_reason=reason)
 
 
 def main() -> None:

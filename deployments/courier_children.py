@@ -1,13 +1,16 @@
-"""The courier's child processes: one sender for each orphaned run, a few at a time, and one for all paced runs."""
+"""The courier's child processes: one sender for each orphaned run, a few at a time, one for all paced runs, set-up."""
 
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 
 DRAINER = "deployments.drainer"
 PACER = "deployments.pacer"
+SETUP = "deployments.prefect_setup"
 
-_MOST = {DRAINER: 2, PACER: 1}
+_MOST = {DRAINER: 2, PACER: 1, SETUP: 1}
+_QUIET = {SETUP}  # it draws boxes
 _STOP_SECONDS = 12.0
 # A sender that cannot even start (a mail server's address that is wrong) would be started four times a second.
 _REST_SECONDS = 10.0
@@ -27,8 +30,10 @@ class Children:
         self._reap()
         return len(self._running)
 
-    def start(self, module: str, *arguments: str) -> bool:
+    def start(self, module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> bool:
         """Start a child, of which there is one for each first argument; returns whether it was started.
+
+        `environment`: another one than the courier's own.
 
         It is not when there is that one, when there are enough of the module, and for a while after that one broke.
         """
@@ -37,7 +42,9 @@ class Children:
         running = sum(of == module for of, *_ in self._running)
         if key in self._running or key in self._rest_until or running >= _MOST[module]:
             return False
-        self._running[key] = subprocess.Popen([sys.executable, "-m", module, *arguments])
+        output = subprocess.DEVNULL if module in _QUIET else None
+        command = [sys.executable, "-m", module, *arguments]
+        self._running[key] = subprocess.Popen(command, env=environment, stdout=output)
         return True
 
     def end(self) -> None:

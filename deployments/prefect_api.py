@@ -67,6 +67,12 @@ class PrefectApi:
             name for name in PARAMETERS if self._client.get(f"/deployments/name/{name}").status_code != httpx2.codes.OK
         ]
 
+    def knows_exosend(self) -> bool:
+        """Whether the work pool and all deployments are there, by one request."""
+        answer = self._client.post("/deployments/filter", json={"work_pools": {"name": {"any_": [WORK_POOL]}}})
+        known = {deployment["name"] for deployment in answer.raise_for_status().json()}
+        return {name.partition("/")[2] for name in PARAMETERS} <= known
+
     def is_set_up(self) -> bool:
         """Whether the work pool and the deployments of this version of the code are there."""
         return (

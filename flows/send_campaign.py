@@ -36,7 +36,7 @@ def send_campaign(
     try:
         if run_id is None or epoch is None:
             run_id, epoch = accept(campaign_id)
-        elif not _is_current(run_id, epoch):
+        if not _is_current(run_id, epoch):
             return Completed(message="This start is out of date: the run was started again, or has ended.")
         with reflecting_cancels(run_id, epoch):
             return _send(run_id, epoch)

@@ -41,6 +41,11 @@ def campaign_run_name(organization: str, campaign: str, channel: str, epoch: int
     return name + (" (SMS)" if channel == Channel.SMS else "") + (f" #{epoch}" if epoch > 1 else "")
 
 
+def campaign_tags(organization_id: UUID, campaign_id: UUID, channel: str) -> list[str]:
+    """What a flow run of a campaign can be found by."""
+    return [f"organization:{organization_id}", f"campaign:{campaign_id}", f"channel:{channel}"]
+
+
 class SendBulk(BaseModel):
     """Parameters of send-bulk: it takes what there is to send of bulk SMS."""
 

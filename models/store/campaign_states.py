@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, case, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from models.errors import IllegalState, NotFound
@@ -83,21 +83,12 @@ def illegal_move(campaign: Campaign, target: CampaignStatus, verb: str | None = 
     )
 
 
-def due_campaigns(session: Session, *, prefect_seconds: float, limit: int = 20) -> Sequence[Campaign]:
-    """Scheduled campaigns whose hour has come. For the engine, over all organizations.
-
-    Those that a scheduled flow run in Prefect stands for are due `prefect_seconds` later: it is to start them itself.
-    """
-    grace = func.make_interval(0, 0, 0, 0, 0, 0, prefect_seconds)
-    due_at = case((Campaign.schedule_flow_run_id.is_(None), Campaign.scheduled_at), else_=Campaign.scheduled_at + grace)
+def due_campaigns(session: Session, *, limit: int = 20) -> Sequence[Campaign]:
+    """Scheduled campaigns whose hour has come. For the engine, over all organizations."""
     return (
         session.execute(
             select(Campaign)
-            .where(
-                Campaign.status == CampaignStatus.SCHEDULED.value,
-                Campaign.scheduled_at <= func.now(),
-                due_at <= func.now(),
-            )
+            .where(Campaign.status == CampaignStatus.SCHEDULED.value, Campaign.scheduled_at <= func.now())
             .order_by(Campaign.scheduled_at)
             .limit(limit)
         )
@@ -107,18 +98,20 @@ def due_campaigns(session: Session, *, prefect_seconds: float, limit: int = 20) 
 
 
 def mirrored_campaigns(session: Session) -> Sequence[Campaign]:
-    """Scheduled campaigns that a scheduled flow run in Prefect stands for, the hour not being near."""
-    return (
-        session.execute(
-            select(Campaign).where(
-                Campaign.status == CampaignStatus.SCHEDULED.value,
-                Campaign.schedule_flow_run_id.is_not(None),
-                Campaign.scheduled_at > func.now() + func.make_interval(0, 0, 0, 0, 0, 0, 15.0),
-            )
-        )
-        .scalars()
-        .all()
-    )
+    """Scheduled campaigns that a scheduled flow run in Prefect stands for, by their hours, which are not near."""
+    return session.execute(_scheduled_for_later().where(Campaign.schedule_flow_run_id.is_not(None))).scalars().all()
+
+
+def campaigns_to_mirror(session: Session, *, limit: int) -> Sequence[Campaign]:
+    """Scheduled campaigns that no flow run in Prefect stands for, the next ones, their hour not being near."""
+    wanted = _scheduled_for_later().where(Campaign.schedule_flow_run_id.is_(None)).limit(limit)
+    return session.execute(wanted).scalars().all()
+
+
+def _scheduled_for_later() -> Select[Campaign]:
+    near = func.now() + func.make_interval(0, 0, 0, 0, 0, 0, 15.0)
+    is_later = (Campaign.status == CampaignStatus.SCHEDULED.value) & (Campaign.scheduled_at > near)
+    return select(Campaign).where(is_later).order_by(Campaign.scheduled_at)
 
 
 # A message waits for its report while it is `accepted`. Refused, suppressed and cancelled ones get none; for an

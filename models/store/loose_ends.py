@@ -31,21 +31,50 @@ def runs_to_start(session: Session, *, queued_for_seconds: float, limit: int = 1
     )
 
 
-def requeue_stuck(session: Session, *, silent_for_seconds: float) -> Sequence[UUID]:
-    """Queue runs again, one epoch later, whose flow gave no sign before there was anything to lease."""
-    rows = session.execute(
+@dataclass(frozen=True, slots=True)
+class SilentRun:
+    """A run that gave no sign of life, for so many seconds, before there was anything to lease."""
+
+    run_id: UUID
+    epoch: int
+    seconds: float
+    is_campaign: bool
+    is_planned: bool
+    flow_run_ids: Sequence[UUID]
+
+
+def silent_runs(session: Session, *, silent_for_seconds: float, limit: int) -> Sequence[SilentRun]:
+    """Runs whose flow was started and gave no sign before there was anything to lease, the most silent first.
+
+    While Prefect is away nothing is started: such a run is queued and has no flow (`runs_to_start`).
+    """
+    rows = session.execute(_SILENT, {"seconds": silent_for_seconds, "limit": limit})
+    return [SilentRun(*row) for row in rows]
+
+
+def requeue_stuck(session: Session, run: SilentRun) -> bool:
+    """Queue it again, one epoch later, unless it gave a sign since; whether it was."""
+    return _touch(session, run, state=RunState.QUEUED.value, epoch=Run.epoch + 1)
+
+
+def leave_waiting(session: Session, run: SilentRun) -> bool:
+    """Ask about it again later: its flow run waits its turn; whether it is still as it was."""
+    return _touch(session, run)
+
+
+def _touch(session: Session, run: SilentRun, **values: object) -> bool:
+    touched = session.execute(
         update(Run)
         .where(
+            Run.id == run.run_id,
+            Run.epoch == run.epoch,
             Run.state.in_([RunState.QUEUED.value, RunState.PLANNING.value]),
-            # Longer each time: in a long queue of flow runs every further start would make it longer.
-            Run.alive_at < func.now() - func.make_interval(0, 0, 0, 0, 0, 0, silent_for_seconds * Run.epoch),
-            # While Prefect is away nothing was started, and the same start is simply tried again.
-            select(RunFlow.run_id).where(RunFlow.run_id == Run.id, RunFlow.epoch == Run.epoch).exists(),
+            Run.alive_at <= _seconds_ago(run.seconds),
         )
-        .values(state=RunState.QUEUED.value, epoch=Run.epoch + 1, alive_at=func.now())
+        .values(alive_at=func.now(), **values)
         .returning(Run.id)
     )
-    return rows.scalars().all()
+    return touched.scalar_one_or_none() is not None
 
 
 def flows_at_work(session: Session, *, limit: int = 1000) -> Sequence[RunFlow]:
@@ -149,6 +178,15 @@ def runs_without_results(session: Session, *, limit: int = 5) -> Sequence[UUID]:
 def _seconds_ago(seconds: float) -> ColumnElement[datetime]:
     return func.now() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
 
+
+# Later each time: in a long queue of flow runs every further start would make it longer.
+_SILENT = text("""
+    SELECT r.id, r.epoch, extract(epoch FROM now() - r.alive_at)::float, r.kind = 'campaign',
+           r.planned_at IS NOT NULL, array_agg(f.flow_run_id)
+    FROM runs r JOIN run_flows f ON f.run_id = r.id AND f.epoch = r.epoch
+    WHERE r.state IN ('queued', 'planning') AND r.alive_at < now() - make_interval(secs => :seconds * r.epoch)
+    GROUP BY r.id ORDER BY r.alive_at LIMIT :limit
+""")
 
 _TO_CLOSE = text("""
     SELECT r.id FROM runs r

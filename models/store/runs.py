@@ -129,6 +129,11 @@ def record_flow(session: Session, organization_id: UUID, run_id: UUID, flow_run_
     session.flush()
 
 
+def find_flow(session: Session, run_id: UUID, flow_run_id: UUID) -> RunFlow | None:
+    """Which start of the run a flow run of Prefect serves, if any."""
+    return session.get(RunFlow, (run_id, flow_run_id))
+
+
 def campaign_totals(session: Session, organization_id: UUID, run_ids: Sequence[UUID]) -> dict[UUID, Totals]:
     """Totals of runs, by their ids. Sums chunks (a million messages are 200 of them), never messages."""
     if not run_ids:

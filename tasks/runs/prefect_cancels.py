@@ -1,4 +1,4 @@
-"""What a person cancels in Prefect's UI is cancelled here: asked over HTTP, without importing Prefect.
+"""What a person cancels in Prefect's UI is cancelled here.
 
 A flow run that fails, crashes or whose worker ends says nothing about the campaign: somebody else goes on with it.
 """
@@ -7,50 +7,27 @@ import logging
 from collections.abc import Sequence
 from uuid import UUID
 
-import httpx2
-
 from models.errors import IllegalState
 from models.rules.lifecycle import RunState
 from models.session import Database
+from models.settings import Settings
 from models.store.organizations import audit
 from models.store.runs import find_run
 from models.tables import RunFlow
 from tasks.runs.control import cancel_campaign
+from tasks.runs.prefect_flows import CANCELLED, states_in_prefect
 
 log = logging.getLogger(__name__)
 
-_TIMEOUT_SECONDS = 1.0
-_CANCELLED = ("CANCELLING", "CANCELLED")
 _OVER = (RunState.CLOSING, RunState.COMPLETED, RunState.CANCELLED, RunState.FAILED)
 
 
-def cancelled_in_prefect(prefect_url: str, flow_run_ids: Sequence[UUID]) -> set[UUID]:
-    """Those of the flow runs that Prefect says are cancelled, or being cancelled, by one request.
-
-    Raises httpx2.HTTPError when Prefect is away, which says nothing about them.
-    """
-    if not flow_run_ids:
-        return set()
-    answer = httpx2.post(
-        f"{prefect_url}/flow_runs/filter",
-        json={
-            "flow_runs": {
-                "id": {"any_": [str(id_) for id_ in flow_run_ids]},
-                "state": {"type": {"any_": list(_CANCELLED)}},
-            }
-        },
-        timeout=_TIMEOUT_SECONDS,
-        trust_env=False,
-    )
-    return {UUID(flow_run["id"]) for flow_run in answer.raise_for_status().json()}
-
-
-def reflect_cancels(database: Database, prefect_url: str, flows: Sequence[RunFlow]) -> list[UUID]:
+def reflect_cancels(database: Database, settings: Settings, flows: Sequence[RunFlow]) -> list[UUID]:
     """Cancel the campaigns of those flow runs that were cancelled in Prefect; returns their runs.
 
     What is unsent is refunded when the run is closed. Raises httpx2.HTTPError when Prefect is away.
     """
-    cancelled = cancelled_in_prefect(prefect_url, [flow.flow_run_id for flow in flows])
+    cancelled = states_in_prefect(settings, [flow.flow_run_id for flow in flows], of=CANCELLED)
     return [flow.run_id for flow in flows if flow.flow_run_id in cancelled and _cancel(database, flow)]
 
 

@@ -142,7 +142,9 @@ class Drainer:
         windows = [planned[i : i + size] for i in range(0, len(planned), size)]
         ends = ends_of(lease.cursor, windows)
         clearance = NOTHING_SAID
-        if self.is_ahead:
+        # What ended a sender while it made its messages must be in doubt when it ends the next one.
+        is_ahead = self.is_ahead or lease.takeovers > 0
+        if is_ahead:
             first, upcoming = (ends[0], windows[0]) if windows else (lease.size, [])
             clearance = await self._start_step(lease, [], first, upcoming)
         results: list[Result] = []  # made, and not known to be recorded
@@ -151,14 +153,14 @@ class Drainer:
         ready = await self._compose_all(windows[0]) if windows else []
         try:
             for k, window in enumerate(windows):
-                clearance = await self._clear(lease, ends[k], window, clearance)
+                clearance = await self._clear(window, clearance, None if is_ahead else (lease, ends[k]))
                 if not clearance.go:
                     break
                 following = windows[k + 1] if k + 1 < len(windows) else []
                 sending = asyncio.create_task(self._send(window, ready, clearance))
                 await asyncio.sleep(0)  # the window goes out first, the journal is written meanwhile
                 step: asyncio.Future[Clearance] | None = None
-                if self.is_ahead:
+                if is_ahead:
                     results, answered = self._results(answered), None
                     step = self._start_step(lease, results, ends[min(k + 1, len(ends) - 1)], following)
                 ready = await self._compose_all(following)
@@ -183,8 +185,10 @@ class Drainer:
     ) -> asyncio.Future[Clearance]:
         return self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, upcoming=upcoming))
 
-    async def _clear(self, lease: Lease, end: int, window: Sequence[PlannedMessage], clearance: Clearance) -> Clearance:
-        """Wait for the rate, announce the window unless it was, and look again if what was looked up got old meanwhile.
+    async def _clear(
+        self, window: Sequence[PlannedMessage], clearance: Clearance, announce: tuple[Lease, int] | None
+    ) -> Clearance:
+        """Wait for the rate, `announce` the window unless it was, and look again if what was looked up got old.
 
         `go` is false as well when this sender is to end.
         """
@@ -192,8 +196,8 @@ class Drainer:
             return NO_CLEARANCE
         if self.rate.asks and not await self._take(window):
             return NO_CLEARANCE
-        if not self.is_ahead and not self.stop():
-            clearance = await self._start_step(lease, [], end, window)
+        if announce is not None and not self.stop():
+            clearance = await self._start_step(announce[0], [], announce[1], window)
         if clearance.go and time.monotonic() - clearance.checked_at > _FRESH_SECONDS:
             clearance = await self._in_thread(lambda: self.journal.check(window))
         if not clearance.go or self.stop() or self.keeper.is_lost():

@@ -9,12 +9,10 @@ from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from models.store.campaign_states import find_campaign
 from models.store.chunks import open_work
-from models.store.organizations import audit
 from models.store.runs import find_run, record_flow, rests
 from models.tables import Run
-from tasks.runs.accept import accept_campaign
+from tasks.runs.accept_from_prefect import accept_from_prefect
 from tasks.runs.alive import staying_alive
 from tasks.runs.close import close_run
 from tasks.runs.plan import Planned, plan_campaign
@@ -33,13 +31,10 @@ _STOP_SECONDS = 15.0
 
 @task(name="accept", cache_policy=NO_CACHE)
 def accept(campaign_id: UUID) -> tuple[UUID, int]:
-    """Accept a draft that was started from Prefect; returns run and epoch. Its errors say what is missing."""
-    database = flow_database()
-    with database.transaction(None) as session:
-        organization_id = find_campaign(session, campaign_id).organization_id
-        run = accept_campaign(session, organization_id, campaign_id, settings=flow_settings(), started_by="prefect")
-        audit(session, organization_id, actor="prefect", action="campaign.sent", subject=str(campaign_id))
-        return run.id, run.epoch
+    """Accept what was started or scheduled in Prefect; returns run and epoch. Its errors say what is missing."""
+    flow_run_id = UUID(flow_run.id) if flow_run.id else None
+    with flow_database().transaction(None) as session:
+        return accept_from_prefect(session, campaign_id, flow_run_id, flow_settings())
 
 
 @task(name="plan", cache_policy=NO_CACHE)

@@ -35,7 +35,7 @@ def reflecting_cancels(run_id: UUID, epoch: int) -> Iterator[None]:
 def _reflect(flow_run_id: UUID, run_id: UUID, epoch: int) -> None:
     try:
         flow = RunFlow(run_id=run_id, flow_run_id=flow_run_id, epoch=epoch)
-        reflect_cancels(flow_database(), flow_settings().prefect_url, [flow])
+        reflect_cancels(flow_database(), flow_settings(), [flow])
     except httpx2.HTTPError as error:
         log.warning("Prefect did not say why this flow run ends (%s); the run goes on elsewhere.", type(error).__name__)
     except DATABASE_AWAY:

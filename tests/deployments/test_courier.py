@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from deployments import courier as courier_module
+from deployments import courier_hours
 from deployments.courier import Courier
 from models.pipelines import VERIFY_DOMAIN, VerifyDomain
 from models.rules.lifecycle import CampaignStatus
@@ -23,7 +24,7 @@ from tests.support.engine import Engine
 def engine(settings) -> Iterator[Engine]:
     database = Database(settings, Role.ENGINE)
     # Nothing listens there: Prefect is away.
-    yield Engine.create(settings.with_values(prefect_url="http://127.0.0.1:9/api"), database, contacts=3)
+    yield Engine.create(settings.with_values(prefect_api_url="http://127.0.0.1:9/api"), database, contacts=3)
     database.close()
 
 
@@ -58,7 +59,7 @@ def _meanwhile(monkeypatch: pytest.MonkeyPatch, what) -> None:
         what()
         return found
 
-    monkeypatch.setattr(courier_module, "due_campaigns", look)
+    monkeypatch.setattr(courier_hours, "due_campaigns", look)
 
 
 def test_a_campaign_is_sent_at_its_hour(engine, courier):
@@ -115,14 +116,14 @@ def test_a_campaign_without_credits_at_its_hour_fails_with_the_reason(engine, co
 
 def test_one_campaign_that_breaks_does_not_keep_the_others_from_their_hour(engine, courier, monkeypatch):
     broken, good = _scheduled(engine, minutes_ago=2), _scheduled(engine)
-    accept = courier_module.accept_campaign
+    accept = courier_hours.accept_campaign
 
     def accept_or_break(session, organization_id, campaign_id, **values):
         if campaign_id == broken:
             raise RuntimeError("broken")
         return accept(session, organization_id, campaign_id, **values)
 
-    monkeypatch.setattr(courier_module, "accept_campaign", accept_or_break)
+    monkeypatch.setattr(courier_hours, "accept_campaign", accept_or_break)
     courier.tick()
     assert [_state(engine, campaign)[0] for campaign in (broken, good)] == ["scheduled", "sending"]
 

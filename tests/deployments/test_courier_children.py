@@ -14,7 +14,7 @@ class _Child:
 
     started: ClassVar[list["_Child"]] = []
 
-    def __init__(self, command: list[str]) -> None:
+    def __init__(self, command: list[str], **_: object) -> None:
         self.command = command
         self.returncode: int | None = None
         _Child.started.append(self)

@@ -18,7 +18,7 @@ from tests.support.sms import EXPIRED, REFUSED, UNCERTAIN, UNDELIVERED, add_peop
 def engine(settings) -> Iterator[Engine]:
     database = Database(settings, Role.ENGINE)
     # Nothing listens there: Prefect is away.
-    engine = Engine.create(settings.with_values(prefect_url="http://127.0.0.1:9/api"), database, contacts=1)
+    engine = Engine.create(settings.with_values(prefect_api_url="http://127.0.0.1:9/api"), database, contacts=1)
     add_sender(engine)
     yield engine
     database.close()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
+from deployments import courier as courier_module
 from deployments.courier import Courier
 from deployments.courier_children import DRAINER, PACER, Children
 from models.session import Database, Role
@@ -85,3 +86,15 @@ def test_what_is_not_planned_waits_for_prefect(engine, courier, started):
         session.execute(text("UPDATE runs SET alive_at = now() - interval '1 minute'"))
     courier.tick()
     assert (engine.run(run).state, started) == ("queued", [])
+
+
+def test_while_prefect_is_away_it_is_asked_once_for_all_and_not_at_every_tick(engine, courier, started, monkeypatch):
+    asked = []
+    monkeypatch.setattr(courier_module, "start_flow", lambda *what, **_: asked.append(what))
+    resumed = [engine.planned() for _ in range(3)]
+    for run in resumed:
+        _resumed(engine, run)
+    courier.tick()
+    courier.tick()
+    assert len(asked) == 1
+    assert {engine.run(run).state for run in resumed} == {"sending"}

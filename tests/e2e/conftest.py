@@ -1,4 +1,4 @@
-"""One stack for all tests from outside: real Prefect, real worker, real SMTP, real DNS."""
+"""One stack for all tests from outside: real Prefect (with a password), real worker, real SMTP, real DNS."""
 
 from collections.abc import Iterator
 
@@ -19,7 +19,8 @@ def dns_server() -> Iterator[DnsServer]:
 @pytest.fixture(scope="session")
 def running(tmp_path_factory: pytest.TempPathFactory, dns_server: DnsServer) -> Iterator[DemoStack]:
     """The stack."""
-    with running_stack(tmp_path_factory.mktemp("stack"), dns_resolver=dns_server.address) as stack:
+    folder = tmp_path_factory.mktemp("stack")
+    with running_stack(folder, dns_resolver=dns_server.address, prefect_auth="exosend:of-the-tests") as stack:
         yield stack
 
 

@@ -3,6 +3,8 @@
 import signal
 import time
 
+import httpx2
+
 from deployments.sink_log import read_entries, read_log
 from tests.support.stack import Stack, wait_for
 
@@ -29,6 +31,13 @@ def _set_state(stack: Stack, flow_run_id: str, state: str) -> float:
 
 def _last_hand_over(stack: Stack, addresses: set[str]) -> float:
     return max(entry["time"] for entry in read_entries(stack.demo.accept_log) if entry["recipient"] in addresses)
+
+
+def test_whoever_has_not_the_password_of_prefect_is_refused(stack: Stack) -> None:
+    """All tests of this folder use a server with EXOSEND_PREFECT_AUTH, and so do the API, the courier and the flows."""
+    url = f"{stack.demo.prefect_url}/api/deployments/name/send-campaign/send-campaign"
+    for auth in (None, ("exosend", "another")):
+        assert httpx2.get(url, timeout=20, trust_env=False, auth=auth).status_code == httpx2.codes.UNAUTHORIZED
 
 
 def test_cancelling_the_flow_run_cancels_the_campaign(stack: Stack) -> None:

@@ -13,7 +13,7 @@ from models.errors import IllegalState
 from models.rules.lifecycle import RunState
 from models.session import Database
 from models.store.chunks import requeue_due
-from models.store.loose_ends import requeue_stuck
+from models.store.loose_ends import requeue_stuck, silent_runs
 from models.tables import Run
 from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
 from tests.support.books import check_books
@@ -94,7 +94,8 @@ class Interleavings(RuleBasedStateMachine):
                 {"run": self.run.id},
             )
             session.execute(text("UPDATE runs SET alive_at = '2000-01-01' WHERE id = :run"), {"run": self.run.id})
-            requeue_stuck(session, silent_for_seconds=90)
+            for silent in silent_runs(session, silent_for_seconds=90, limit=10):
+                requeue_stuck(session, silent)
 
     @precondition(lambda self: len(self.living) < 2)
     @rule(behind=st.sampled_from([0, 0, 0, 1]))

@@ -2,7 +2,13 @@
 
 from xdist.scheduler import LoadScopeScheduling
 
-_WITH_A_STACK = ("tests/e2e/", "tests/deployments/test_up.py", "tests/faults/test_waiting_holds_no_process.py")
+_WITH_A_STACK = (
+    "tests/e2e/",
+    "tests/deployments/test_up.py",
+    "tests/faults/test_killed_worker.py",
+    "tests/faults/test_prefect_away.py",
+    "tests/faults/test_waiting_holds_no_process.py",
+)
 
 
 class OneStack(LoadScopeScheduling):

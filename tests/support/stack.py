@@ -100,6 +100,7 @@ class Stack:
     def prefect(self, method: str, path: str, **arguments: Any) -> Any:
         """A request to Prefect's API."""
         url = f"{self.demo.prefect_url}/api{path}"
+        arguments["auth"] = prefect_credentials(self.demo)
         until = time.monotonic() + _BUSY_SECONDS
         answer = httpx2.request(method, url, timeout=20, trust_env=False, **arguments)
         # Its SQLite was busy, and nothing was done. Prefect's own client, and so its UI's users, try again as well.
@@ -131,6 +132,12 @@ class Stack:
         state = StackState.load(Path(self.demo.environment["EXOSEND_DATA_DIR"]))
         assert state is not None
         return [process for process in marked(state.stack_id) if _name(process) == NAME]
+
+
+def prefect_credentials(demo: DemoStack) -> tuple[str, str] | None:
+    """User and password of the stack's Prefect server, if it asks for them."""
+    user, separator, password = demo.environment.get("EXOSEND_PREFECT_AUTH", "").partition(":")
+    return (user, password) if separator else None
 
 
 def exosend(demo: DemoStack, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -65,6 +65,10 @@ class Trial:
         """How much, in this form."""
         return long if self.is_long else short
 
+    def wait(self, *, short: float, long: float) -> None:
+        """Let a fault last for so many seconds."""
+        time.sleep(self.of(short=short, long=long))
+
     def write(self, fault: str, times: int, found: Found | Iterable[Found]) -> None:
         """The line of this trial: `times` the fault was done to these runs, each of which kept the promises."""
         all_ = [found] if isinstance(found, Found) else list(found)

@@ -1,17 +1,11 @@
 """What is cancelled in Prefect, told by a stand-in for its server."""
 
-import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from threading import Thread
-from typing import Any
 from uuid import UUID, uuid4
 
 import httpx2
 import pytest
 from sqlalchemy import text
-from werkzeug.serving import make_server
-from werkzeug.wrappers import Request, Response
 
 from models.store.loose_ends import flows_at_work
 from models.store.runs import record_flow
@@ -19,34 +13,13 @@ from models.tables import Run
 from tasks.runs.control import pause_campaign, resume_campaign
 from tasks.runs.prefect_cancels import reflect_cancels
 from tests.support.engine import Engine
-
-
-@dataclass
-class StandIn:
-    """Prefect, as far as its filter of flow runs goes."""
-
-    url: str = ""
-    states: dict[str, str] = field(default_factory=dict)
-    asked: int = 0
-
-    def __call__(self, environ: Any, start_response: Any) -> Any:
-        body = json.loads(Request(environ).get_data())["flow_runs"]
-        self.asked += 1
-        found = [{"id": id_} for id_ in body["id"]["any_"] if self.states.get(id_) in body["state"]["type"]["any_"]]
-        return Response(json.dumps(found))(environ, start_response)
+from tests.support.prefect_stand_in import StandIn, prefect_stand_in
 
 
 @pytest.fixture
 def prefect() -> Iterator[StandIn]:
-    stand_in = StandIn()
-    server = make_server("127.0.0.1", 0, stand_in)
-    stand_in.url = f"http://127.0.0.1:{server.port}/api"
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield stand_in
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with prefect_stand_in() as stand_in:
+        yield stand_in
 
 
 def _flow(engine: Engine, run: Run, epoch: int = 1) -> UUID:
@@ -59,14 +32,15 @@ def _flow(engine: Engine, run: Run, epoch: int = 1) -> UUID:
 def _look(engine: Engine, prefect: StandIn) -> list[UUID]:
     with engine.database.transaction(None) as session:
         flows = flows_at_work(session)
-    return reflect_cancels(engine.database, prefect.url, flows)
+    return reflect_cancels(engine.database, engine.settings.with_values(prefect_api_url=prefect.url), flows)
 
 
 @pytest.mark.parametrize("state", ["CANCELLING", "CANCELLED"])
 def test_a_cancel_in_prefect_cancels_the_campaign_and_refunds_what_is_unsent(make_engine, prefect, state):
     engine = make_engine(contacts=8)
     run, other = engine.planned(), engine.planned()
-    prefect.states = {str(_flow(engine, run)): state, str(_flow(engine, other)): "RUNNING"}
+    prefect.add(state, _flow(engine, run))
+    prefect.add("RUNNING", _flow(engine, other))
     assert _look(engine, prefect) == [run.id]
     closed = engine.close(run)
     assert closed is not None
@@ -82,7 +56,7 @@ def test_a_cancel_in_prefect_cancels_the_campaign_and_refunds_what_is_unsent(mak
 def test_no_other_end_of_a_flow_run_does(make_engine, prefect, state):
     engine = make_engine(contacts=3)
     run = engine.planned()
-    prefect.states = {str(_flow(engine, run)): state}
+    prefect.add(state, _flow(engine, run))
     assert _look(engine, prefect) == []
     assert engine.status(run) == "sending"
 
@@ -90,13 +64,13 @@ def test_no_other_end_of_a_flow_run_does(make_engine, prefect, state):
 def test_a_flow_run_of_an_earlier_start_says_nothing_any_more(make_engine, prefect):
     engine = make_engine(contacts=3)
     run = engine.planned()
-    prefect.states = {str(_flow(engine, run)): "CANCELLED"}
+    prefect.add("CANCELLED", _flow(engine, run))
     with engine.database.transaction(None) as session:
         stale = flows_at_work(session)
         pause_campaign(session, engine.organization_id, run.campaign_id)
         resume_campaign(session, engine.organization_id, run.campaign_id)
     assert _look(engine, prefect) == []
-    assert reflect_cancels(engine.database, prefect.url, stale) == []
+    assert reflect_cancels(engine.database, engine.settings.with_values(prefect_api_url=prefect.url), stale) == []
     assert engine.status(run) == "sending"
 
 
@@ -105,18 +79,27 @@ def test_runs_whose_flow_has_ended_are_not_asked_about(make_engine, prefect):
     paced, paused = engine.planned(send_rate_per_minute=60), engine.planned()
     with engine.database.transaction(None) as session:
         pause_campaign(session, engine.organization_id, paused.campaign_id)
-    prefect.states = {str(_flow(engine, run)): "CANCELLED" for run in (paced, paused)}
+    for run in (paced, paused):
+        prefect.add("CANCELLED", _flow(engine, run))
     assert (_look(engine, prefect), prefect.asked) == ([], 0)
 
 
 def test_a_queued_run_whose_flow_run_was_cancelled_is_not_started_again(make_engine, prefect):
     engine = make_engine(contacts=3)
     run = engine.accept(engine.campaign())
-    prefect.states = {str(_flow(engine, run)): "CANCELLED"}
+    prefect.add("CANCELLED", _flow(engine, run))
     assert _look(engine, prefect) == [run.id]
     closed = engine.close(run)
     assert closed is not None
     assert (closed.state, engine.balance()) == ("cancelled", 1000)
+
+
+def test_a_server_that_asks_for_a_password_gets_it(make_engine, prefect):
+    engine = make_engine(contacts=3, prefect_auth="exosend:secret")
+    prefect.credentials = ("exosend", "secret")
+    run = engine.planned()
+    prefect.add("CANCELLED", _flow(engine, run))
+    assert _look(engine, prefect) == [run.id]
 
 
 def test_prefect_away_is_nobodys_cancel(make_engine):
