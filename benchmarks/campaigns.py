@@ -27,6 +27,13 @@ def start_campaign(
     database: Database, settings: Settings, organization_id: UUID, list_id: UUID, segment: Mapping[str, object]
 ) -> Run:
     """A run of that content that is accepted and not planned."""
+    campaign_id = draft_campaign(database, organization_id, list_id, segment)
+    with database.transaction(organization_id) as session:
+        return accept_campaign(session, organization_id, campaign_id, settings=settings, started_by="benchmark")
+
+
+def draft_campaign(database: Database, organization_id: UUID, list_id: UUID, segment: Mapping[str, object]) -> UUID:
+    """A draft of that content; its id."""
     with database.transaction(organization_id) as session:
         campaign = Campaign(
             id=new_id(),
@@ -39,8 +46,7 @@ def start_campaign(
             batch_size=500,
         )
         session.add(campaign)
-        session.flush()
-        return accept_campaign(session, organization_id, campaign.id, settings=settings, started_by="benchmark")
+    return campaign.id
 
 
 def _lines_for(message_bytes: int) -> int:

@@ -28,6 +28,10 @@ _POLL_SECONDS = 0.5
 # Waiting longer for second tries would hold 100 MB of process: the courier sends them and closes the run.
 _WAIT_FOR_RETRY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+# Lines of the log that say when a phase's own work was done; what a task does after them is for Prefect.
+PLANNED = "Planned"
+SENT = "This sender"
+RESULTS = "The results are written"
 
 
 @task(name="accept", cache_policy=NO_CACHE)
@@ -52,6 +56,7 @@ def plan(run_id: UUID) -> Planned | None:
     with staying_alive(database, run_id):
         planned = plan_campaign(database, run_id, flow_settings())
     if planned is not None and planned.funnel is not None:
+        get_run_logger().info("%s: %s recipients in %s chunks.", PLANNED, f"{planned.recipients:,}", planned.chunks)
         publish_funnel(run, planned)
     return planned
 
@@ -80,11 +85,11 @@ def send(run_id: UUID, epoch: int) -> Tally:
     finally:
         stop.set()
         sender.join(timeout=_STOP_SECONDS)
+    counts = dataclasses.asdict(tally)
+    get_run_logger().info("%s: %s.", SENT, ", ".join(f"{count:,} {what}" for what, count in counts.items()))
     progress.show(last=True)
     if failure:
         raise failure[0]
-    counts = dataclasses.asdict(tally)
-    get_run_logger().info("This sender: %s.", ", ".join(f"{count:,} {what}" for what, count in counts.items()))
     return tally
 
 
@@ -113,4 +118,5 @@ def close(run_id: UUID, epoch: int) -> str:
 def _report(run: Run) -> None:
     if run.planned_at is not None:
         store_results(flow_database(), run.id)
+        get_run_logger().info("%s.", RESULTS)
         publish_results(flow_database(), run.id)
