@@ -30,7 +30,7 @@ def check_books(database: Database, organization_id: UUID | None = None) -> None
 
 
 def full_books(make_engine: Callable[..., Engine]) -> Engine:
-    """One of each: campaigns that ended, are being sent, wait; of SMS; batches; singles sent, refused, waiting; reports."""
+    """One of each: campaigns that ended, are being sent, wait; of SMS; batches; singles sent or waiting; reports."""
     engine = make_engine(people=PEOPLE)
     _ended_campaign(engine)
     engine.send(engine.planned())  # somebody waits for a second try
