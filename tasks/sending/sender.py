@@ -23,12 +23,13 @@ from tasks.providers.base import Provider
 from tasks.providers.registry import open_provider
 from tasks.sending.circuit import Circuit
 from tasks.sending.composing import ContentComposers
-from tasks.sending.drain import Drainer, Tally
+from tasks.sending.drain import Drainer
 from tasks.sending.journal import Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate, window_size
 from tasks.sending.results import RetryPolicy
 from tasks.sending.strand import Strand
+from tasks.sending.tally import Tally
 
 log = logging.getLogger(__name__)
 

@@ -19,8 +19,8 @@ from tasks.runs.alive import staying_alive
 from tasks.runs.close import close_run
 from tasks.runs.plan import Planned, plan_campaign
 from tasks.runs.results import store_results
-from tasks.sending.drain import Tally
 from tasks.sending.sender import send_run
+from tasks.sending.tally import Tally
 from tasks.steps.engine import flow_database, flow_settings
 from tasks.steps.reports import Progress, publish_funnel, publish_results
 
