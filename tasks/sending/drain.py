@@ -32,6 +32,7 @@ from tasks.sending.tally import Tally
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_Opening = asyncio.Task[OpenChunk | None]
 
 # At the hand-over nothing that was looked up may be older than two seconds; the look-up itself takes milliseconds.
 _FRESH_SECONDS = 1.5
@@ -72,27 +73,16 @@ class Drainer:
         chunk = await self._start_open()
         while chunk is not None:
             opening = await self._send_chunk(chunk, before)
-            before = chunk
-            if opening is None:
+            before, chunk = chunk, None if opening is None else await self._opened_ahead(opening, chunk)
+            if chunk is None:
+                await self._finish(before)
                 before = None
-                await self._finish(chunk)
-                opening = self._start_open()
-            try:
-                chunk = await opening
-            except Exception:
-                if before is not None:
-                    await self._finish(before)
-                raise
-        if before is not None:
-            await self._finish(before)
+                chunk = await self._start_open()
         await self.give_back_tokens()
         return self.tally
 
     async def drain_next(self) -> bool:
-        """Send one chunk, or one page of it; False when there is none, or this sender is to end.
-
-        Not for a sender that is ahead: that one has two chunks for a moment.
-        """
+        """Send one chunk, or one page; False when there is none, or this sender, which is not ahead, is to end."""
         chunk = await self._start_open()
         if chunk is None:
             return False
@@ -107,16 +97,15 @@ class Drainer:
         """Wait for what the journal still writes, and end its thread."""
         self._executor.shutdown(wait=True)
 
-    async def _send_chunk(self, chunk: OpenChunk, before: OpenChunk | None) -> "asyncio.Task[OpenChunk | None] | None":
+    async def _send_chunk(self, chunk: OpenChunk, before: OpenChunk | None) -> _Opening | None:
         """Send the chunk's windows; what is still to be recorded of it is left to be finished.
 
-        As soon as its first window is out the chunk before is finished; while its last one is out the next chunk is
-        opened, which is what is returned. In the journal's thread each comes after the commit of what was submitted
-        earlier, so that no more than two windows are in doubt there either.
+        As soon as its first window is out the chunk before is finished; while its last one is out the next is opened,
+        which is returned. The journal's thread does one after the other, so two windows are in doubt here as well.
         """
         lease, windows, ends = chunk.lease, chunk.windows, chunk.ends
         clearance, ready = chunk.clearance, chunk.ready
-        opening: asyncio.Task[OpenChunk | None] | None = None
+        opening: _Opening | None = None
         try:
             for k, window in enumerate(windows):
                 clearance = await self._clear(lease, ends[k], window, clearance)
@@ -154,22 +143,28 @@ class Drainer:
             await self._finish(before)
         return opening
 
-    async def _give_up(
-        self, before: OpenChunk | None, chunk: OpenChunk, opening: "asyncio.Task[OpenChunk | None] | None"
-    ) -> None:
+    async def _opened_ahead(self, opening: _Opening, before: OpenChunk) -> OpenChunk | None:
+        try:
+            return await opening
+        except StaleLease as error:  # Postgres is away: first of all the answers are to be kept
+            log.warning("%s", error)
+            return None
+        except Exception:
+            await self._finish(before)
+            raise
+
+    async def _give_up(self, before: OpenChunk | None, chunk: OpenChunk, opening: _Opening | None) -> None:
         """The answers are known here only, whatever broke; and what was not begun is given back."""
-        opened: OpenChunk | None = None
         if opening is not None:
             await asyncio.wait([opening])
-            opened = None if opening.exception() else opening.result()
-        for left in (before, chunk, opened):
-            if left is not None:
-                try:
-                    await self._finish(left)
-                except Exception:
-                    log.exception("Chunk %s could not be given back.", left.lease.no)
+        opened = None if opening is None or opening.exception() else opening.result()
+        for left in filter(None, (before, chunk, opened)):
+            try:
+                await self._finish(left)
+            except Exception:
+                log.exception("Chunk %s could not be given back.", left.lease.no)
 
-    def _start_open(self) -> "asyncio.Task[OpenChunk | None]":
+    def _start_open(self) -> _Opening:
         """The next chunk, with its first window made; None when there is none, or this sender is to end."""
         self._is_held = False
         opening = self._in_thread(
@@ -212,10 +207,8 @@ class Drainer:
         return self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, upcoming=upcoming))
 
     async def _clear(self, lease: Lease, end: int, window: Sequence[PlannedMessage], clearance: Clearance) -> Clearance:
-        """Wait for the rate, announce the window unless it was, and look again if what was looked up got old meanwhile.
-
-        `go` is false as well when this sender is to end.
-        """
+        """Wait for the rate, announce the window unless it was, and look again if what was looked up got old meanwhile;
+        `go` is false as well when this sender is to end."""
         if not clearance.go or self._is_held or self.is_cut_off:
             return _NO_CLEARANCE
         if self.rate.per_minute is not None:
