@@ -28,7 +28,7 @@ from api.blueprints import (
 from api.documentation.pages import register_pages
 from api.encoding import ExactJson
 from api.errors import register_errors
-from api.idempotency import answer_once
+from api.idempotency import answer_once, keeps_answer
 from api.openapi import register_resources
 from api.scope import Resources, authenticated
 from api.throttle import show_limits
@@ -43,6 +43,8 @@ REQUEST_BYTES_MAX = 16 * 1024 * 1024
 EMAIL_BYTES_MAX = 40 * 1024 * 1024
 EMAIL_PARTS_MAX = 50_000  # of a form: a batch of 1,000 emails
 LARGE = frozenset({"Emails.send_email", "Emails.send_email_batch"})
+TOGETHER = frozenset({"SMS.send_sms"})
+"""The endpoints whose work is committed together with that of other requests, not in a transaction of their own."""
 
 PUBLIC = frozenset(
     {
@@ -93,7 +95,7 @@ class Application(Flask):
             request.max_form_parts = EMAIL_PARTS_MAX
         if "admin" in request.blueprints:  # people, with sessions
             return door.answer(super().dispatch_request)
-        with authenticated():
+        with authenticated(in_transaction=keeps_answer() or request.endpoint not in TOGETHER):
             return answer_once(self._answer)
 
     def _answer(self) -> Response:

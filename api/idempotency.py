@@ -43,9 +43,9 @@ def answer_once(work: Callable[[], Response]) -> Response:
     Runs in the scope of a request. Raises InvalidInput for a key that cannot be one or was another request's, and
     IllegalState while the first request under it is being worked on.
     """
-    key = request.headers.get(HEADER)
-    if request.method != "POST" or key is None:
+    if not keeps_answer():
         return work()
+    key = request.headers[HEADER]
     if not _KEY.fullmatch(key):
         raise InvalidInput({HEADER: [f"The {HEADER} header must have 1 to 255 printable ASCII characters."]})
     keyed = _Keyed(key, _request_hash())
@@ -60,7 +60,7 @@ def answer_once(work: Callable[[], Response]) -> Response:
 
 def keeps_answer() -> bool:
     """Whether the request has a key, so that its answer is written when the view has ended."""
-    return g.get("keyed") is not None
+    return request.method == "POST" and HEADER in request.headers
 
 
 def keep_answer(make: Callable[[], Response]) -> None:

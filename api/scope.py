@@ -7,7 +7,7 @@ after the commit (starting a flow) is handed to `after_commit`.
 
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -20,16 +20,31 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from api.errors import Unauthenticated
 from api.gate import Gate
 from api.throttle import admit_request, check_limit
+from api.together import Together
 from api.valkey_counter import ValkeyCounter
 from models.errors import NotFound
 from models.session import Database
 from models.settings import Settings
 from models.store.organizations import hash_secret
+from models.store.singles import PaidSingle
+from models.store.sms_together import PreparedSms
 from models.store.tokens import Caller
+from tasks.runs.send_sms import send_sms_together
 
 _UPLOAD_BYTES = 4 * 1024 * 1024  # a batch of 1,000 short emails is 0.5 MB
 _READS = ("GET", "HEAD")
 _BEARER = re.compile(r"Bearer +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\|([\x21-\x7e]{1,200})", re.IGNORECASE)
+
+
+class Own(NamedTuple):
+    """The first two arguments of every store function."""
+
+    session: Session
+    organization_id: UUID
+
+
+def _send_singles(own: Own, sms: Sequence[PreparedSms]) -> list[PaidSingle | Exception]:
+    return send_sms_together(*own, sms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +55,7 @@ class Resources:
     database: Database
     counter: ValkeyCounter | None
     gate: Gate = field(default_factory=Gate)
-
-
-class Own(NamedTuple):
-    """The first two arguments of every store function."""
-
-    session: Session
-    organization_id: UUID
+    singles: Together[Own, PreparedSms, PaidSingle | Exception] = field(default_factory=lambda: Together(_send_singles))
 
 
 @dataclass
@@ -98,8 +107,9 @@ def own() -> Own:
 
 
 @contextmanager
-def authenticated() -> Iterator[Scope]:
-    """Authenticate the request, count it, and open its scope.
+def authenticated(*, in_transaction: bool) -> Iterator[Scope]:
+    """Authenticate the request, count it, and open its scope. What only reads, or commits by itself, is done outside
+    of a transaction.
 
     Raises Unauthenticated; then TooManyRequests; then NotFound for a path's malformed id.
     """
@@ -122,7 +132,7 @@ def authenticated() -> Iterator[Scope]:
             transaction.close()
             _read_body()
             connection = transaction.enter_context(database.for_request())
-        session_on = database.reading_on if only_reads else database.transaction_on
+        session_on = database.transaction_on if in_transaction and not only_reads else database.reading_on
         session = transaction.enter_context(session_on(connection, admission.caller.organization_id))
         g.scope = Scope(admission.caller, session, transaction)
         yield g.scope

@@ -229,7 +229,7 @@ class Courier:
     def _see_to_paced(self) -> None:
         with self._database.transaction(None) as session:
             waiting = loose_ends.runs_to_pace(session, limit=1)
-        if waiting and self._children.start(PACER):
+        if waiting and self._children.start(PACER, str(os.getpid())):
             log.info("Started the pacer.")
 
     def _close(self) -> None:

@@ -1,12 +1,13 @@
-"""Sends all paced runs outside Prefect: `python -m deployments.pacer`, a child of the courier.
+"""Sends all paced runs outside Prefect: `python -m deployments.pacer PID`, a child of the courier.
 
 It ends after half a minute without any, and the courier starts it again when there is one. SIGTERM, or the end of the
-courier, ends it with everything recorded and given back.
+courier, whose PID it is given (it may end while this imports), ends it with everything recorded and given back.
 """
 
 import logging
 import os
 import signal
+import sys
 import threading
 
 from models.session import Database, Role
@@ -22,7 +23,7 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    courier = os.getppid()
+    courier = int(sys.argv[1])
     settings = load_settings()
     database = Database(settings, Role.ENGINE, pool_size=CONNECTIONS, application_name="exosend-pacer")
     # A courier that was killed takes no child with it, and the next one starts a pacer of its own.

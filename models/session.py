@@ -9,7 +9,7 @@ key, so that one database address and one key configure a machine.
 import hashlib
 import hmac
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Any, LiteralString, cast
@@ -272,25 +272,29 @@ def begin_again(session: Session, organization: UUID) -> None:
     _begin(driver(session), organization)
 
 
-def execute_and_commit(session: Session, statement: LiteralString, values: Mapping[str, object]) -> tuple[Any, ...]:
-    """Run the last statement of a transaction and commit, in one way to the server; the statement's first row.
+def commit_at_once(
+    session: Session, statements: Sequence[tuple[LiteralString, Mapping[str, object]]]
+) -> list[tuple[Any, ...]]:
+    """Run statements as one transaction, in one way to the server; the rows of the last one.
 
-    For a statement that takes a row which all requests of an organization take: while such a transaction waited for
-    Python to say COMMIT, and for the disk, the others waited for it. The row locks are given back before the commit
-    is on disk, but the call ends only when it is. What others commit in between comes later in the log, and so is
-    lost with it if the server crashes: nobody builds on what is lost.
+    For what takes a row that all requests of an organization take: while such a transaction waited for Python to say
+    COMMIT, and for the disk, the others waited for it. The row locks are given back before the commit is on disk, but
+    the call ends only when it is. What others commit in between comes later in the log, and so is lost with it if the
+    server crashes: nobody builds on what is lost.
 
-    Nothing can follow in the session: row-level security shows it no rows any more. When the statement fails its error
-    is raised, and nothing is committed.
+    `session` is one of `Database.reading_on`. When a statement fails its error is raised, and nothing is committed.
     """
-    session.flush()
     connection = driver(session)
-    with connection.pipeline():
-        cursor = connection.execute(statement, values)
-        connection.execute("SET LOCAL synchronous_commit = off")
-        connection.execute("COMMIT")
-        # A transaction of its own, which writes something: when it is on disk, so is all that came before it.
-        connection.execute("SELECT pg_logical_emit_message(true, 'exosend', '')")
-    row = cursor.fetchone()
-    assert row is not None
-    return row
+    try:
+        with connection.pipeline():
+            connection.execute("BEGIN")
+            cursors = [connection.execute(statement, values) for statement, values in statements]
+            connection.execute("SET LOCAL synchronous_commit = off")
+            connection.execute("COMMIT")
+            # A transaction of its own, which writes something: when it is on disk, so is all that came before it.
+            connection.execute("SELECT pg_logical_emit_message(true, 'exosend', '')")
+    except BaseException:
+        if not connection.closed:
+            connection.rollback()
+        raise
+    return cursors[-1].fetchall()

@@ -52,7 +52,7 @@ def send_email(arguments: Arguments) -> dict[str, Any]:
     [message] = prepared.messages
     if message.error_code == SUPPRESSED:
         raise InvalidInput({"to_email": ["The to_email is on the suppression list."]})
-    email_id = accept_single(*own(), "email", message)
+    email_id = accept_single(*own(), "email", message).message_id
     count_uses(*own(), prepared.uses)
     database = resources().database
     scope().after_commit(lambda: wake_courier(database))

@@ -11,8 +11,10 @@ from api.schemas.sms import NewBulkSms, NewSms, QueuedBulkSmsSchema, QueuedSmsSc
 from api.scope import own, resources, scope
 from api.starter import start_draining, wake_courier
 from models.rules.lifecycle import RunKind
+from models.store.singles import PaidSingle
 from models.store.sms import read_sms
-from tasks.runs.send_sms import SmsRequest, send_bulk_sms, send_single_sms
+from models.store.sms_together import PreparedSms
+from tasks.runs.send_sms import SmsRequest, prepare_single_sms, send_bulk_sms, send_single_sms, sender_is_there
 
 blueprint = Blueprint("SMS", __name__, "Single and bulk SMS, sent at once.")
 
@@ -27,18 +29,27 @@ def send_sms(arguments: Arguments) -> dict[str, Any]:
     """
     values, wrong = arguments.partly()
     request = SmsRequest(values.get("message"), values.get("sender_id"), wrong)
-    # An answer that is to be kept goes into the same transaction, after this.
-    sms = send_single_sms(*own(), values.get("recipient"), request, commit=not keeps_answer())
+    sms = prepare_single_sms(*own(), values.get("recipient"), request)
+    with sender_is_there(request):
+        # An answer that is to be kept goes into the transaction of its work, which is no other request's.
+        paid = send_single_sms(*own(), sms) if keeps_answer() else _send_together(sms)
     database = resources().database
     scope().after_commit(lambda: wake_courier(database))
     answer = {
-        "message_id": sms.message_id,
+        "message_id": paid.message_id,
         "status": "pending",
         "cost": sms.cost,
         "segments": sms.segments,
-        "balance_remaining": sms.balance,
+        "balance_remaining": paid.balance,
     }
     return done(answer, "SMS queued for sending")
+
+
+def _send_together(sms: PreparedSms) -> PaidSingle:
+    paid = resources().singles.ask(own(), sms, key=(own().organization_id, sms.sender))
+    if isinstance(paid, Exception):
+        raise paid
+    return paid
 
 
 @blueprint.route("/sms/send-bulk", methods=["POST"], errors=(402,))

@@ -1,8 +1,4 @@
-"""Single messages: written, charged and put into the outbox by one statement.
-
-Of an organization's requests one at a time has the row of its balance, so the statement that takes it is the last one
-of its transaction, and may go to the server together with the commit.
-"""
+"""Single messages: written, charged and put into the outbox by one statement."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import InsufficientCredits, NotFound
 from models.rules.ids import made_on, new_id
-from models.session import begin_again, driver, execute_and_commit
+from models.session import begin_again, driver
 from models.store.ledger import entry_id, read_balance
 from models.store.outgoing import NewMessage
 
@@ -26,7 +22,8 @@ class PaidSingle:
     balance: Decimal
 
 
-_BALANCE = "ck_organizations_balance"
+BALANCE_CHECK = "ck_organizations_balance"
+"""The constraint that no balance is below zero."""
 
 # Its entry on the ledger is named after the message, which is new: there can be none that was booked before.
 # A balance below zero is an error, by which nothing of the transaction is kept.
@@ -64,12 +61,11 @@ def write_paid_single(
     *,
     reason: str,
     sender: UUID | None = None,
-    commit: bool = False,
 ) -> PaidSingle:
     """Write a message that is in no run, put it into the outbox and charge it.
 
-    `reason` stands on the ledger; `sender` is the sender ID that counts it. With `commit` the transaction ends with it.
-    Raises InsufficientCredits, and NotFound when the sender was deleted.
+    `reason` stands on the ledger; `sender` is the sender ID that counts it. Raises InsufficientCredits, and NotFound
+    when the sender was deleted.
     """
     id_ = new_id()
     values = {
@@ -90,12 +86,9 @@ def write_paid_single(
         "metadata": message.metadata,
     }
     try:
-        if commit:
-            (balance,) = execute_and_commit(session, _WRITE, values)
-        else:
-            [(balance,)] = driver(session).execute(_WRITE, values)
+        [(balance,)] = driver(session).execute(_WRITE, values)
     except CheckViolation as error:
-        if error.diag.constraint_name != _BALANCE:
+        if error.diag.constraint_name != BALANCE_CHECK:
             raise
         begin_again(session, organization_id)
         available = read_balance(session, organization_id).balance

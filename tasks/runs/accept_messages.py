@@ -41,26 +41,15 @@ class Accepted:
     needs_flow: bool
 
 
-def accept_single(session: Session, organization_id: UUID, channel: str, message: NewMessage) -> UUID:
-    """Write one message, put it into the outbox and charge it; returns its id. Raises InsufficientCredits."""
-    return accept_paid_single(session, organization_id, channel, message).message_id
-
-
-def accept_paid_single(
-    session: Session,
-    organization_id: UUID,
-    channel: str,
-    message: NewMessage,
-    *,
-    sender: UUID | None = None,
-    commit: bool = False,
+def accept_single(
+    session: Session, organization_id: UUID, channel: str, message: NewMessage, *, sender: UUID | None = None
 ) -> PaidSingle:
-    """`accept_single`, and the balance after it. `sender`: of an SMS, to count it; NotFound when it was deleted.
+    """Write one message, put it into the outbox and charge it. `sender`: of an SMS, to count it.
 
-    With `commit` the transaction ends with it, which is faster where many requests come at once.
+    Raises InsufficientCredits, and NotFound when the sender was deleted.
     """
     reason = "SMS" if channel == "sms" else "Email"
-    return write_paid_single(session, organization_id, channel, message, reason=reason, sender=sender, commit=commit)
+    return write_paid_single(session, organization_id, channel, message, reason=reason, sender=sender)
 
 
 def accept_run(

@@ -10,6 +10,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import polars as pl
+from psycopg import OperationalError
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput, NotFound
@@ -18,16 +19,19 @@ from models.rules.phone import parse_phone
 from models.rules.pricing import sms_cost
 from models.rules.sender_id import parse_sender_id
 from models.rules.sms import checked_segments
+from models.session import DATABASE_AWAY
 from models.settings import Settings
 from models.store.ledger import read_balance
 from models.store.messages import suppressed_among
 from models.store.outgoing import NewMessage
 from models.store.prices import sms_prices
 from models.store.sender_ids import no_sender
+from models.store.singles import PaidSingle
 from models.store.sms import read_sms_terms, store_sms_content
+from models.store.sms_together import PreparedSms, write_sms_together
 from tasks.audience.phones import parse_phones
 from tasks.content.sms import FrozenSms
-from tasks.runs.accept_messages import Accepted, accept_paid_single, accept_run
+from tasks.runs.accept_messages import Accepted, accept_run, accept_single
 
 _NOT_A_NUMBER = "The recipient field must be a valid phone number in international format, such as +37061234567."
 _NO_PRICE = "The recipient field must be a phone number of a country that messages can be sent to."
@@ -49,16 +53,6 @@ class SmsRequest:
     def sender_name(self) -> str | None:
         """The sender ID as it is stored, if it is one."""
         return self.sender_id and (parse_sender_id(self.sender_id) or self.sender_id)
-
-
-@dataclass(frozen=True, slots=True)
-class SingleSms:
-    """An SMS that was accepted, and the balance after it."""
-
-    message_id: UUID
-    cost: Decimal
-    segments: int
-    balance: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +82,10 @@ class _Checks:
             raise InvalidInput(self.wrong)
 
 
-def send_single_sms(
-    session: Session, organization_id: UUID, recipient: str | None, request: SmsRequest, *, commit: bool = False
-) -> SingleSms:
-    """Send one SMS; with `commit` the transaction ends with it. Raises InvalidInput with every wrong field, and
-    InsufficientCredits."""
+def prepare_single_sms(
+    session: Session, organization_id: UUID, recipient: str | None, request: SmsRequest
+) -> PreparedSms:
+    """The SMS that a request asks for; only reads. Raises InvalidInput with every wrong field."""
     checks = _check(request)
     number = None if recipient is None else parse_phone(recipient)
     terms = read_sms_terms(session, organization_id, request.sender_name, number)
@@ -107,13 +100,37 @@ def send_single_sms(
     checks.end()
     assert number is not None
     assert terms.price is not None
+    assert terms.sender is not None
     assert terms.sender_id is not None
-    content_id = _store(session, organization_id, request, terms.sender_id)
+    content = _content(request, terms.sender_id)
     cost = sms_cost(checks.segments, terms.price)
-    message = NewMessage(number, content_id, cost, segments=checks.segments)
-    with _sender_is_there(request):
-        single = accept_paid_single(session, organization_id, "sms", message, sender=terms.sender, commit=commit)
-    return SingleSms(single.message_id, cost, checks.segments, single.balance)
+    return PreparedSms(terms.sender, number, content.hash, content.text, content.sender_id, cost, checks.segments)
+
+
+def send_single_sms(session: Session, organization_id: UUID, sms: PreparedSms) -> PaidSingle:
+    """Send one SMS, in the transaction of the request. Raises InsufficientCredits, and NotFound when the sender was
+    deleted."""
+    content_id = store_sms_content(session, organization_id, sms.hash, sms.text, sms.sender_id)
+    message = NewMessage(sms.recipient, content_id, sms.cost, segments=sms.segments)
+    return accept_single(session, organization_id, "sms", message, sender=sms.sender)
+
+
+def send_sms_together(
+    session: Session, organization_id: UUID, sms: Sequence[PreparedSms]
+) -> list[PaidSingle | Exception]:
+    """Send SMS of several requests, all of one sender, in a transaction of their own; for each what it came to.
+
+    Or why it was not sent: InsufficientCredits, NotFound when the sender was deleted, OperationalError where nobody
+    knows: Postgres went away. `session` is one of `Database.reading_on`.
+    """
+    try:
+        answers = write_sms_together(session, organization_id, sms)
+    except DATABASE_AWAY as error:  # it may have been committed: whoever tried again would send twice
+        return [OperationalError(str(error)) for _ in sms]
+    return [
+        PaidSingle(each.id, answer) if isinstance(answer, Decimal) else answer
+        for each, answer in zip(sms, answers, strict=True)
+    ]
 
 
 def send_bulk_sms(
@@ -138,10 +155,11 @@ def send_bulk_sms(
         checks.refuse("recipients", _ALL_SUPPRESSED if numbers else _NONE_VALID)
     checks.end()
     assert terms.sender_id is not None
-    content_id = _store(session, organization_id, request, terms.sender_id)
+    content = _content(request, terms.sender_id)
+    content_id = store_sms_content(session, organization_id, content.hash, content.text, content.sender_id)
     costs = {price: sms_cost(checks.segments, price) for price in set(prices.values())}
     messages = [NewMessage(number, content_id, costs[prices[number]], segments=checks.segments) for number in receiving]
-    with _sender_is_there(request):
+    with sender_is_there(request):
         run = accept_run(session, organization_id, RunKind.BULK, messages, settings, sender=terms.sender)
     return BulkSms(
         run,
@@ -168,15 +186,14 @@ def _parsed(texts: Sequence[str]) -> dict[str, str]:
     return dict(zip(found["text"], found["phone"], strict=True))
 
 
-def _store(session: Session, organization_id: UUID, request: SmsRequest, sender_id: str) -> UUID:
+def _content(request: SmsRequest, sender_id: str) -> FrozenSms:
     assert request.message is not None
-    content = FrozenSms(request.message, sender_id)
-    return store_sms_content(session, organization_id, content.hash, content.text, content.sender_id)
+    return FrozenSms(request.message, sender_id)
 
 
 @contextmanager
-def _sender_is_there(request: SmsRequest) -> Iterator[None]:
-    """The sender may be deleted between the look at it and the count of its messages."""
+def sender_is_there(request: SmsRequest) -> Iterator[None]:
+    """The sender may be deleted between the look at it and the count of its messages. Raises InvalidInput then."""
     try:
         yield
     except NotFound:

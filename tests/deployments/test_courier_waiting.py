@@ -1,5 +1,6 @@
 """The courier and runs that wait: one child for all paced ones, and a resume without Prefect."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -53,7 +54,7 @@ def test_one_child_sends_all_paced_runs(engine, courier, started):
     for rate in (1, 60, 599):
         engine.planned(send_rate_per_minute=rate)
     courier.tick()
-    assert started == [(PACER,)]
+    assert started == [(PACER, str(os.getpid()))]
 
 
 def test_without_paced_runs_there_is_no_such_child(engine, courier, started):
@@ -67,7 +68,7 @@ def test_a_paced_run_that_is_resumed_goes_on_without_prefect(engine, courier, st
     run = engine.planned(send_rate_per_minute=60)
     _resumed(engine, run)
     courier.tick()
-    assert (engine.run(run).state, engine.run(run).epoch, started) == ("sending", 2, [(PACER,)])
+    assert (engine.run(run).state, engine.run(run).epoch, started) == ("sending", 2, [(PACER, str(os.getpid()))])
 
 
 def test_any_run_that_is_resumed_goes_on_without_prefect(engine, courier, started):

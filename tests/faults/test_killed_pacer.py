@@ -38,7 +38,15 @@ def _pacer(engine: Engine) -> subprocess.Popen[bytes]:
         "EXOSEND_ENGINE_DATABASE_URL": role_url(engine.settings, Role.ENGINE).render_as_string(hide_password=False),
         "EXOSEND_SMTP_URL": str(engine.settings.smtp_url),
     }
-    return subprocess.Popen([sys.executable, "-m", "deployments.pacer"], env=environment, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "deployments.pacer", str(os.getpid())]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+
+def _left(engine: Engine) -> str:
+    """What is left to send, and why it may wait."""
+    looks = ("TABLE chunks", "TABLE deferrals", "TABLE provider_circuits", "SELECT id, state, rest_until FROM runs")
+    with engine.database.transaction(None) as session:
+        return "\n".join(f"{look}: {session.execute(text(look)).all()}" for look in looks)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -signal.SIGKILL), (signal.SIGTERM, 0)])
@@ -55,7 +63,7 @@ def test_nobody_is_lost_or_doubled_and_what_waits_for_its_rate_is_in_no_doubt(ma
         send_paced(engine.database, engine.settings, idle_seconds=0, stop=lambda: False)
         accepted = server.accepted()
         for engine, run in runs:
-            assert engine.close(run) is not None
+            assert engine.close(run) is not None, _left(engine)
             uncertain = engine.totals(run).uncertain
             assert uncertain <= (WINDOW if number == signal.SIGKILL else 0)
             assert engine.totals(run).sent + uncertain == PEOPLE

@@ -1,13 +1,15 @@
-"""Transactions: how one ends together with its last statement."""
+"""Transactions: one that goes to the server at once, and one that goes on after a failure."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, LiteralString
+from uuid import UUID
 
 import pytest
 from psycopg.errors import CheckViolation
 from sqlalchemy import text
 
-from models.session import DATABASE_AWAY, Database, Role, begin_again, execute_and_commit
+from models.session import DATABASE_AWAY, Database, Role, begin_again, commit_at_once, driver
 from models.settings import Settings
 from models.store.organizations import create_organization
 
@@ -31,47 +33,49 @@ def _balance(database: Database) -> int:
         return int(session.execute(text("SELECT balance FROM organizations")).scalar_one())
 
 
-def test_the_last_statement_is_committed_with_what_came_before(database: Database) -> None:
-    with database.transaction(None) as session:
-        session.execute(text("UPDATE organizations SET name = 'Globex'"))
-        assert execute_and_commit(session, _SPEND, {"amount": 4}) == (6,)
+_RENAME = "UPDATE organizations SET name = 'Globex'"
+
+
+@pytest.fixture
+def at_once(database: Database) -> Callable[..., list[tuple[Any, ...]]]:
+    """`commit_at_once` of these statements, on a session that only reads."""
+
+    def commit(*statements: LiteralString, amount: int = 4) -> list[tuple[Any, ...]]:
+        with database.for_request() as connection, database.reading_on(connection, UUID(int=0)) as session:
+            return commit_at_once(session, [(statement, {"amount": amount}) for statement in statements])
+
+    return commit
+
+
+def test_statements_are_one_transaction_and_the_last_ones_rows_come_back(database: Database, at_once) -> None:
+    assert at_once(_RENAME, _SPEND) == [(6,)]
     with database.transaction(None) as session:
         assert session.execute(text("SELECT name, balance FROM organizations")).one() == ("Globex", 6)
 
 
-def test_when_it_returns_the_commit_is_on_disk(database: Database) -> None:
+def test_when_it_returns_the_commit_is_on_disk(database: Database, at_once) -> None:
     written = "UPDATE organizations SET balance = balance - %(amount)s RETURNING pg_current_wal_insert_lsn()::text"
+    with database.autocommit() as connection:
+        connection.execute(text("SET synchronous_commit = on"))  # the server of the tests is not durable
+    [(reached,)] = at_once(written)
     with database.transaction(None) as session:
-        session.execute(text("SET synchronous_commit = on"))  # the server of the tests is not durable
-    with database.transaction(None) as session:
-        (reached,) = execute_and_commit(session, written, {"amount": 4})
         flushed = text("SELECT pg_current_wal_flush_lsn() >= CAST(:reached AS pg_lsn)")
         assert session.execute(flushed, {"reached": reached}).scalar_one()
 
 
-def test_the_organization_is_forgotten_with_the_commit(database: Database) -> None:
-    with database.transaction(None) as session:
-        execute_and_commit(session, _SPEND, {"amount": 4})
-        assert session.execute(text("SELECT current_setting('app.organization', true)")).scalar_one() in (None, "")
-
-
-def test_when_it_fails_nothing_is_kept(database: Database) -> None:
-    def overspend() -> None:
-        with database.transaction(None) as session:
-            session.execute(text("UPDATE organizations SET name = 'Globex'"))
-            execute_and_commit(session, _SPEND, {"amount": 11})
-
+def test_when_it_fails_nothing_is_kept_and_the_connection_can_be_used(database: Database, at_once) -> None:
     with pytest.raises(CheckViolation):
-        overspend()
+        at_once(_RENAME, _SPEND, amount=11)
     with database.transaction(None) as session:
         assert session.execute(text("SELECT name, balance FROM organizations")).one() == ("Acme", 10)
+    assert at_once(_SPEND) == [(6,)]
 
 
 def test_after_a_failure_another_transaction_can_begin_in_its_place(database: Database) -> None:
     with database.transaction(None) as session:
         organization = session.execute(text("SELECT id FROM organizations")).scalar_one()
         with pytest.raises(CheckViolation):
-            execute_and_commit(session, _SPEND, {"amount": 11})
+            driver(session).execute(_SPEND, {"amount": 11})
         begin_again(session, organization)
         session.execute(text("UPDATE organizations SET balance = 3"))
     assert _balance(database) == 3

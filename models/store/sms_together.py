@@ -1,0 +1,119 @@
+"""Single SMS of several requests at once: written, charged and put into the outbox in one way to the server.
+
+Each by itself costs five statements' beginnings and ends, and the rows of the balance and of the sender, for which all
+requests of an organization queue in Postgres. Together they take those rows once.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from uuid import UUID
+
+from psycopg.errors import CheckViolation
+from sqlalchemy.orm import Session
+
+from models.errors import InsufficientCredits, NotFound
+from models.rules.ids import made_on, new_id
+from models.session import commit_at_once
+from models.store.ledger import entry_id, read_balance
+from models.store.singles import BALANCE_CHECK
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedSms:
+    """An SMS to write. `hash`, `text` and `sender_id` are its content's, `sender` is the sender ID that counts it."""
+
+    sender: UUID
+    recipient: str
+    hash: bytes
+    text: str
+    sender_id: str
+    cost: Decimal
+    segments: int
+    id: UUID = field(default_factory=new_id)
+
+
+# A content may be another request's as well: whoever writes several takes them in one order, so that none waits for
+# another that waits for it. The statement after this one sees those that others have committed meanwhile.
+_CONTENTS = """
+INSERT INTO contents (id, organization_id, hash, channel, text, sender_id)
+SELECT id, %(organization)s, hash, 'sms', text, %(sender_id)s
+FROM unnest(%(content_ids)s::uuid[], %(hashes)s::bytea[], %(texts)s::text[]) AS n (id, hash, text) ORDER BY hash
+ON CONFLICT (organization_id, hash) DO NOTHING
+"""
+
+# As for one (models/store/singles.py): the sender's row before the balance's, and a balance below zero is an error, by
+# which nothing is kept. The balance after each is that after the last, and what those after it cost.
+_WRITE = """
+WITH given AS MATERIALIZED (
+    SELECT n.*, c.id AS content_id,
+           coalesce(sum(n.cost) OVER (ORDER BY n.no DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS after
+    FROM unnest(%(ids)s::uuid[], %(days)s::date[], %(entries)s::uuid[], %(recipients)s::text[], %(hashes)s::bytea[],
+                %(costs)s::numeric[], %(segments)s::smallint[]) WITH ORDINALITY
+         AS n (id, made_on, entry, recipient, hash, cost, segments, no)
+    JOIN contents c ON c.organization_id = %(organization)s AND c.hash = n.hash
+), counted AS (
+    UPDATE sender_ids SET message_count = message_count + %(amount)s
+    WHERE organization_id = %(organization)s AND id = %(sender)s RETURNING id
+), charged AS (
+    UPDATE organizations SET balance = balance - %(cost)s
+    WHERE id = %(organization)s AND EXISTS (SELECT FROM counted) RETURNING balance
+), paid AS MATERIALIZED (
+    SELECT g.*, c.balance + g.after AS balance_after FROM given g, charged c ORDER BY g.no
+), booked AS (
+    INSERT INTO ledger_entries (id, organization_id, kind, amount, balance_after, message_id, reason)
+    SELECT entry, %(organization)s, 'charge', -cost, balance_after, id, 'SMS' FROM paid ORDER BY no
+), written AS (
+    INSERT INTO messages (id, made_on, organization_id, content_id, channel, recipient, dedupe_key, position, cost,
+                          segments)
+    SELECT id, made_on, %(organization)s, content_id, 'sms', recipient, recipient, 0, cost, segments FROM paid
+), queued AS (
+    INSERT INTO outbox (message_id, organization_id, channel) SELECT id, %(organization)s, 'sms' FROM paid
+)
+SELECT balance_after FROM paid ORDER BY no
+"""
+
+
+def write_sms_together(
+    session: Session, organization_id: UUID, messages: Sequence[PreparedSms]
+) -> list[Decimal | InsufficientCredits | NotFound]:
+    """Write SMS of one sender, in a transaction of their own; for each the balance after it, in order.
+
+    Or what it is refused for: InsufficientCredits, or NotFound when the sender was deleted; none is refused for
+    another's sake. `session` is one of `Database.reading_on`.
+    """
+    try:
+        balances = _write(session, organization_id, messages)
+    except CheckViolation as error:
+        if error.diag.constraint_name != BALANCE_CHECK:
+            raise
+        if len(messages) == 1:
+            available = read_balance(session, organization_id).balance
+            return [InsufficientCredits(required=messages[0].cost, available=available)]
+        return [answer for each in messages for answer in write_sms_together(session, organization_id, [each])]
+    return [*balances] if balances else [NotFound() for _ in messages]
+
+
+def _write(session: Session, organization_id: UUID, messages: Sequence[PreparedSms]) -> list[Decimal]:
+    values = {
+        "organization": organization_id,
+        "sender": messages[0].sender,
+        "sender_id": messages[0].sender_id,
+        "amount": len(messages),
+        "cost": sum((each.cost for each in messages), Decimal(0)),
+        "ids": _array(each.id for each in messages),
+        "days": _array(made_on(each.id) for each in messages),
+        "entries": _array(entry_id(organization_id, f"charge:{each.id}") for each in messages),
+        "recipients": _array(each.recipient for each in messages),
+        "content_ids": _array(new_id() for _ in messages),
+        "hashes": [each.hash for each in messages],
+        "texts": [each.text for each in messages],
+        "costs": _array(each.cost for each in messages),
+        "segments": _array(each.segments for each in messages),
+    }
+    return [balance for (balance,) in commit_at_once(session, [(_CONTENTS, values), (_WRITE, values)])]
+
+
+def _array(values: Iterable[object]) -> str:
+    """As Postgres writes an array of what needs no quotes: the driver's dumping of one takes ten times as long."""
+    return "{" + ",".join(map(str, values)) + "}"
