@@ -30,6 +30,7 @@ def measure_dispatch(bench: Bench) -> list[Figure]:
         with mail_server(bench.folder) as server:
             return [
                 *(_measure(bench, database, server, senders) for senders in (1, 2)),
+                _measure_two_beside_one(bench, database, server),
                 _measure_durability(bench, database, server),
             ]
     finally:
@@ -56,6 +57,29 @@ def _measure(bench: Bench, database: Database, server: MailServer, senders: int)
         limit_seconds=limits,
         compare="speed",
         aim=_AIM if server.proves and senders == 1 else None,
+    )
+
+
+def _measure_two_beside_one(bench: Bench, database: Database, server: MailServer) -> Figure:
+    """What a second sender process brings on this machine, where they share the cores with mail server and Postgres."""
+    count = bench.amount(_MESSAGES)
+    settings = bench.settings.with_values(smtp_url=server.url)
+    organization_id, list_id = organization_with(database, count, suppressed=False)
+
+    def send(senders: int) -> float:
+        run_id = _planned_run(database, settings, organization_id, list_id, count)
+        bench.settle()
+        return _durably(database, settings, organization_id, run_id, count, senders)
+
+    seconds, limits = in_turns(bench.rounds, lambda: send(2), lambda: send(1))
+    return Figure(
+        name="dispatch, two senders beside one",
+        limit_name="one sender",
+        amount=count,
+        unit="messages",
+        product_seconds=seconds,
+        limit_seconds=limits,
+        compare="speed",
     )
 
 
