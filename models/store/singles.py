@@ -22,8 +22,7 @@ class PaidSingle:
     balance: Decimal
 
 
-BALANCE_CHECK = "ck_organizations_balance"
-"""The constraint that no balance is below zero."""
+_BALANCE = "ck_organizations_balance"
 
 # Its entry on the ledger is named after the message, which is new: there can be none that was booked before.
 # A balance below zero is an error, by which nothing of the transaction is kept.
@@ -88,7 +87,7 @@ def write_paid_single(
     try:
         [(balance,)] = driver(session).execute(_WRITE, values)
     except CheckViolation as error:
-        if error.diag.constraint_name != BALANCE_CHECK:
+        if error.diag.constraint_name != _BALANCE:
             raise
         begin_again(session, organization_id)
         available = read_balance(session, organization_id).balance

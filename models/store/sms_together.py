@@ -9,14 +9,12 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
 
-from psycopg.errors import CheckViolation
 from sqlalchemy.orm import Session
 
 from models.errors import InsufficientCredits, NotFound
 from models.rules.ids import made_on, new_id
-from models.session import commit_at_once
-from models.store.ledger import entry_id, read_balance
-from models.store.singles import BALANCE_CHECK
+from models.session import commit_at_once, driver
+from models.store.ledger import entry_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +33,18 @@ class PreparedSms:
 
 # A content may be another request's as well: whoever writes several takes them in one order, so that none waits for
 # another that waits for it. The statement after this one sees those that others have committed meanwhile.
+# Of messages that cannot be paid none is kept.
 _CONTENTS = """
 INSERT INTO contents (id, organization_id, hash, channel, text, sender_id)
 SELECT id, %(organization)s, hash, 'sms', text, %(sender_id)s
-FROM unnest(%(content_ids)s::uuid[], %(hashes)s::bytea[], %(texts)s::text[]) AS n (id, hash, text) ORDER BY hash
+FROM unnest(%(content_ids)s::uuid[], %(hashes)s::bytea[], %(texts)s::text[]) AS n (id, hash, text)
+WHERE EXISTS (SELECT FROM organizations WHERE id = %(organization)s AND balance >= %(cost)s) ORDER BY hash
 ON CONFLICT (organization_id, hash) DO NOTHING
 """
 
-# As for one (models/store/singles.py): the sender's row before the balance's, and a balance below zero is an error, by
-# which nothing is kept. The balance after each is that after the last, and what those after it cost.
+# The sender's row is locked before the balance's, as it is wherever messages are counted: else two would wait for each
+# other. The balance after each is that after the last, and what those after it cost. Where one thing is missing (a
+# content, the sender, credits) nothing is written.
 _WRITE = """
 WITH given AS MATERIALIZED (
     SELECT n.*, c.id AS content_id,
@@ -52,12 +53,16 @@ WITH given AS MATERIALIZED (
                 %(costs)s::numeric[], %(segments)s::smallint[]) WITH ORDINALITY
          AS n (id, made_on, entry, recipient, hash, cost, segments, no)
     JOIN contents c ON c.organization_id = %(organization)s AND c.hash = n.hash
-), counted AS (
-    UPDATE sender_ids SET message_count = message_count + %(amount)s
-    WHERE organization_id = %(organization)s AND id = %(sender)s RETURNING id
+), sender AS MATERIALIZED (
+    SELECT id FROM sender_ids WHERE organization_id = %(organization)s AND id = %(sender)s FOR NO KEY UPDATE
 ), charged AS (
     UPDATE organizations SET balance = balance - %(cost)s
-    WHERE id = %(organization)s AND EXISTS (SELECT FROM counted) RETURNING balance
+    WHERE id = %(organization)s AND EXISTS (SELECT FROM sender) AND (SELECT count(*) FROM given) = %(amount)s
+      AND balance >= %(cost)s
+    RETURNING balance
+), counted AS (
+    UPDATE sender_ids SET message_count = message_count + %(amount)s
+    WHERE organization_id = %(organization)s AND id = (SELECT id FROM sender) AND EXISTS (SELECT FROM charged)
 ), paid AS MATERIALIZED (
     SELECT g.*, c.balance + g.after AS balance_after FROM given g, charged c ORDER BY g.no
 ), booked AS (
@@ -74,6 +79,13 @@ SELECT balance_after FROM paid ORDER BY no
 """
 
 
+_REASONS = """
+SELECT balance, EXISTS (SELECT FROM sender_ids WHERE organization_id = o.id AND id = %(sender)s)
+FROM organizations o WHERE id = %(organization)s
+"""
+_TRIES = 5  # each needs a top-up and somebody else who spends it
+
+
 def write_sms_together(
     session: Session, organization_id: UUID, messages: Sequence[PreparedSms]
 ) -> list[Decimal | InsufficientCredits | NotFound]:
@@ -82,16 +94,27 @@ def write_sms_together(
     Or what it is refused for: InsufficientCredits, or NotFound when the sender was deleted; none is refused for
     another's sake. `session` is one of `Database.reading_on`.
     """
-    try:
-        balances = _write(session, organization_id, messages)
-    except CheckViolation as error:
-        if error.diag.constraint_name != BALANCE_CHECK:
-            raise
-        if len(messages) == 1:
-            available = read_balance(session, organization_id).balance
-            return [InsufficientCredits(required=messages[0].cost, available=available)]
+    if balances := _write(session, organization_id, messages):
+        return [*balances]
+    if len(messages) > 1:
         return [answer for each in messages for answer in write_sms_together(session, organization_id, [each])]
-    return [*balances] if balances else [NotFound() for _ in messages]
+    return [_write_one(session, organization_id, messages[0])]
+
+
+def _write_one(
+    session: Session, organization_id: UUID, message: PreparedSms
+) -> Decimal | InsufficientCredits | NotFound:
+    """Why it was not written; or the balance after it, where there is no reason any more: it was topped up just now."""
+    values = {"organization": organization_id, "sender": message.sender}
+    for _ in range(_TRIES):
+        [(available, is_there)] = driver(session).execute(_REASONS, values)
+        if not is_there:
+            return NotFound()
+        if available < message.cost:
+            return InsufficientCredits(required=message.cost, available=available)
+        if balances := _write(session, organization_id, [message]):
+            return balances[0]
+    return InsufficientCredits(required=message.cost, available=available)
 
 
 def _write(session: Session, organization_id: UUID, messages: Sequence[PreparedSms]) -> list[Decimal]:

@@ -145,3 +145,11 @@ def test_none_of_them_is_refused_for_another_that_costs_too_much(sending, give_c
     assert isinstance(refused, InsufficientCredits)
     assert not isinstance(paid, Exception)
     assert paid.balance == Decimal("0.005")
+
+
+def test_of_what_cannot_be_paid_nothing_is_kept(sending, engine) -> None:
+    assert _send(sending, 1).status_code == 402
+    with engine.transaction(None) as session:
+        for table in ("contents", "messages", "outbox", "ledger_entries"):
+            assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
+        assert session.execute(text("SELECT message_count FROM sender_ids")).scalar_one() == 0
