@@ -24,7 +24,9 @@ blueprint = Blueprint("health", __name__)
 
 COURIER_SILENCE_MAX = timedelta(seconds=10)
 
-NO_REAL_PROVIDER = "No real provider: EXOSEND_SMTP_URL is not set, so email goes to the sandbox."
+NO_REAL_PROVIDER = (
+    "No real provider: neither EXOSEND_SMTP_URL nor EXOSEND_EMAIL_URL is set, so email goes to the sandbox."
+)
 
 _newest_schema = cache(head_revision)
 
@@ -83,7 +85,7 @@ def everything() -> Response:
     else:
         health.checks["courier"] = False
     _look_at_prefect(health, found.settings)
-    if found.settings.smtp_url is None:
+    if not (found.settings.smtp_url or found.settings.email_url):
         health.warnings.append(NO_REAL_PROVIDER)
     if health.checks["schema"]:
         health.warnings += _providers_left_alone(found)

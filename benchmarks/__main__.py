@@ -15,6 +15,7 @@ from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
 from benchmarks.end_to_end import measure_campaign
 from benchmarks.handover import measure_handover
+from benchmarks.http_providers import measure_http_providers
 from benchmarks.importing import flow_start_seconds, measure_import
 from benchmarks.machine import fresh_database, running_postgres
 from benchmarks.measure import Bench, Figure
@@ -24,7 +25,7 @@ from benchmarks.report import show, write
 from benchmarks.singles import measure_singles
 
 Kind = Literal[
-    "plan", "dispatch", "composing", "import", "singles", "handover", "batches", "api", "campaign", "million"
+    "plan", "dispatch", "composing", "import", "singles", "handover", "batches", "api", "http", "campaign", "million"
 ]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
@@ -39,6 +40,7 @@ STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],
     "handover": [measure_handover],
+    "http": [measure_http_providers],
     "import": [
         lambda bench: [measure_import(bench, phones=False, onto_list=False)],
         lambda bench: [measure_import(bench, phones=True, onto_list=False)],

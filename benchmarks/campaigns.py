@@ -24,15 +24,28 @@ def frozen_campaign(message_bytes: int = MESSAGE_BYTES) -> FrozenEmail:
 
 
 def start_campaign(
-    database: Database, settings: Settings, organization_id: UUID, list_id: UUID, segment: Mapping[str, object]
+    database: Database,
+    settings: Settings,
+    organization_id: UUID,
+    list_id: UUID,
+    segment: Mapping[str, object],
+    *,
+    batch_size: int = 500,
 ) -> Run:
     """A run of that content that is accepted and not planned."""
-    campaign_id = draft_campaign(database, organization_id, list_id, segment)
+    campaign_id = draft_campaign(database, organization_id, list_id, segment, batch_size=batch_size)
     with database.transaction(organization_id) as session:
         return accept_campaign(session, organization_id, campaign_id, settings=settings, started_by="benchmark")
 
 
-def draft_campaign(database: Database, organization_id: UUID, list_id: UUID, segment: Mapping[str, object]) -> UUID:
+def draft_campaign(
+    database: Database,
+    organization_id: UUID,
+    list_id: UUID,
+    segment: Mapping[str, object],
+    *,
+    batch_size: int = 500,
+) -> UUID:
     """A draft of that content; its id."""
     with database.transaction(organization_id) as session:
         campaign = Campaign(
@@ -43,7 +56,7 @@ def draft_campaign(database: Database, organization_id: UUID, list_id: UUID, seg
             html_content=_html(_lines_for(MESSAGE_BYTES)),
             target_list_ids=[list_id],
             segment_filters=dict(segment),
-            batch_size=500,
+            batch_size=batch_size,
         )
         session.add(campaign)
     return campaign.id

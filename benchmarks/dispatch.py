@@ -133,12 +133,12 @@ def _durably(
 
 
 def _send_together(settings: Settings, run_id: UUID, senders: int) -> float:
-    spans = in_children(senders, _send, settings, run_id)
+    spans = in_children(senders, send_run_here, settings, run_id)
     return max(end for _, end in spans) - min(begin for begin, _ in spans)
 
 
-def _send(settings: Settings, run_id: UUID) -> tuple[float, float]:
-    """When this sender began and ended, by the machine's clock."""
+def send_run_here(settings: Settings, run_id: UUID) -> tuple[float, float]:
+    """In a child: when this sender began and ended, by the machine's clock."""
     database = Database(settings, Role.ENGINE, pool_size=5)
     try:
         wait_for_others()

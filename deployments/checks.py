@@ -22,6 +22,7 @@ from models.settings import Settings
 from models.store.heartbeats import last_seen
 from models.store.inspection import filled_default_partitions, server_version
 from models.store.reconcile import LastReconciliation, last_reconciliation
+from tasks.providers.registry import open_provider
 from tasks.providers.smtp_url import parse_smtp_url
 
 _OLDEST_POSTGRES = 150_000
@@ -54,9 +55,9 @@ def examine(settings: Settings) -> list[Finding]:
     try:
         settings = connected_settings(settings)
     except SetupError as error:
-        return [*findings, Finding("database", Grade.WRONG, str(error)), _mail(settings)]
+        return [*findings, Finding("database", Grade.WRONG, str(error)), _mail(settings), _sms(settings)]
     findings.append(Finding("configuration", Grade.OK, f"data folder {settings.data_dir}, API {settings.api_url}"))
-    return [*findings, *_database(settings), *_prefect(settings), _api(settings), _mail(settings)]
+    return [*findings, *_database(settings), *_prefect(settings), _api(settings), _mail(settings), _sms(settings)]
 
 
 def _secret_key(settings: Settings) -> Finding:
@@ -167,10 +168,11 @@ def _api(settings: Settings) -> Finding:
 
 
 def _mail(settings: Settings) -> Finding:
-    if settings.smtp_url is None:
-        return Finding(
-            "mail server", Grade.NOTE, "no real provider: EXOSEND_SMTP_URL is not set, email goes to the sandbox"
-        )
+    if settings.email_url:
+        return _provider(settings, "email")
+    if not settings.smtp_url:
+        unset = "neither EXOSEND_SMTP_URL nor EXOSEND_EMAIL_URL is set"
+        return Finding("mail server", Grade.NOTE, f"no real provider: {unset}, email goes to the sandbox")
     try:
         address = parse_smtp_url(settings.smtp_url)
     except SetupError as error:
@@ -180,3 +182,19 @@ def _mail(settings: Settings) -> Finding:
             return Finding("mail server", Grade.OK, f"{address.host}:{address.port} answers")
     except OSError as error:
         return Finding("mail server", Grade.WRONG, f"{address.host}:{address.port} does not answer: {error}")
+
+
+def _sms(settings: Settings) -> Finding:
+    if settings.sms_url:
+        return _provider(settings, "sms")
+    return Finding("SMS", Grade.NOTE, "no real provider: EXOSEND_SMS_URL is not set, SMS go to the sandbox")
+
+
+def _provider(settings: Settings, channel: str) -> Finding:
+    """Whether the address can be used. Nothing is asked of the provider: there is nothing that would cost nothing."""
+    what = {"email": "email", "sms": "SMS"}[channel]
+    try:
+        provider = open_provider(settings, channel)
+    except SetupError as error:
+        return Finding(what, Grade.WRONG, str(error))
+    return Finding(what, Grade.OK, f"goes by {provider.name}")

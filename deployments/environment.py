@@ -18,17 +18,19 @@ _SECRET = {
     "prefect_auth",
     "prefect_database_url",
     "smtp_url",
+    "email_url",
+    "sms_url",
     "throttle_url",
 }
 
 
 def api_environment(settings: Settings) -> dict[str, str]:
-    """The API: the database as exosend_api only; the mail server's address without its password."""
+    """The API: the database as exosend_api only; the providers' addresses without their passwords."""
     return {
         **_base(settings),
         **_secret_key(settings),
         **_prefect_auth(settings),
-        **_mail_server(settings, with_password=False),
+        **_providers(settings, with_password=False),
         **({"EXOSEND_THROTTLE_URL": settings.throttle_url} if settings.throttle_url else {}),
         "EXOSEND_API_DATABASE_URL": _url(settings, Role.API),
         # prometheus-client's own variable: where the worker processes put their numbers to be summed.
@@ -57,7 +59,7 @@ def engine_environment(settings: Settings) -> dict[str, str]:
         **_base(settings),
         **_secret_key(settings),
         **_prefect_auth(settings),
-        **_mail_server(settings, with_password=True),
+        **_providers(settings, with_password=True),
         "EXOSEND_ENGINE_DATABASE_URL": _url(settings, Role.ENGINE),
     }
 
@@ -147,12 +149,15 @@ def _prefect_auth(settings: Settings) -> dict[str, str]:
     return {"EXOSEND_PREFECT_AUTH": settings.prefect_auth.get_secret_value()}
 
 
-def _mail_server(settings: Settings, *, with_password: bool) -> dict[str, str]:
-    if settings.smtp_url is None:
-        return {}
-    parts = urlsplit(settings.smtp_url)
-    address = parts if with_password else parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    return {"EXOSEND_SMTP_URL": urlunsplit(address)}
+def _providers(settings: Settings, *, with_password: bool) -> dict[str, str]:
+    urls = {"SMTP": settings.smtp_url, "EMAIL": settings.email_url, "SMS": settings.sms_url}
+    environment = {}
+    for name, url in urls.items():
+        if url is not None:
+            parts = urlsplit(url)
+            address = parts if with_password else parts._replace(netloc=parts.netloc.rpartition("@")[2])
+            environment[f"EXOSEND_{name}_URL"] = urlunsplit(address)
+    return environment
 
 
 def _url(settings: Settings, role: Role) -> str:

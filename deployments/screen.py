@@ -37,7 +37,8 @@ class Screen:
             ("worker", f"work pool {WORK_POOL}, {settings.worker_limit} flow runs at once", "worker"),
             ("courier", "single messages, schedules, reports, what dead senders left", "courier"),
             ("Postgres", "embedded" if "postgres" in pids else "EXOSEND_DATABASE_URL", "postgres"),
-            ("email goes to", "the mail server of EXOSEND_SMTP_URL" if settings.smtp_url else "the sandbox", ""),
+            ("email goes to", _goes_to(settings, "SMTP", "EMAIL"), ""),
+            ("SMS go to", _goes_to(settings, "SMS"), ""),
             ("logs", str(settings.data_dir / "logs"), ""),
         ]
         self.say(f"ExoSend is ready after {seconds:.1f} s. Ctrl-C stops all of it.")
@@ -51,3 +52,9 @@ class Screen:
         for name, where, service in rows:
             table.add_row(name, where, str(pids.get(service, "")))
         self._console.print(table)
+
+
+def _goes_to(settings: Settings, *names: str) -> str:
+    """What the settings say of a channel."""
+    chosen = [f"EXOSEND_{name}_URL" for name in names if getattr(settings, f"{name.lower()}_url")]
+    return f"the provider of {chosen[0]}" if chosen else "the sandbox"

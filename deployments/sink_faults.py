@@ -34,10 +34,18 @@ class Action(StrEnum):
     ACCEPT_RESET = "accept_reset"
     ACCEPT_GARBAGE = "accept_garbage"
     ACCEPT_HANG = "accept_hang"
+    ACCEPT_HALF = "accept_half"  # accepted and logged for the first half of the recipients, then closed
 
 
 ACCEPTING = frozenset(
-    {Action.SLOW, Action.ACCEPT_CLOSE, Action.ACCEPT_RESET, Action.ACCEPT_GARBAGE, Action.ACCEPT_HANG}
+    {
+        Action.SLOW,
+        Action.ACCEPT_CLOSE,
+        Action.ACCEPT_RESET,
+        Action.ACCEPT_GARBAGE,
+        Action.ACCEPT_HANG,
+        Action.ACCEPT_HALF,
+    }
 )
 
 

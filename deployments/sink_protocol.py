@@ -238,7 +238,8 @@ class SinkConnection(Replies):
             return
         fault = self._script.at(Step.FINAL, recipients, self._accepted)
         if fault is None or fault.action in ACCEPTING or (fault.action is Action.REPLY and fault.reply[0] == "2"):
-            self._accept(body, recipients)
+            is_half = fault is not None and fault.action is Action.ACCEPT_HALF
+            self._accept(body, recipients[: len(recipients) // 2] if is_half else recipients)
         delay = fault.seconds if fault and fault.action is Action.SLOW else self._state.delay_seconds
         if fault is not None and fault.action is not Action.SLOW:
             self._follow(fault)

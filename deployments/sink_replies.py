@@ -40,7 +40,7 @@ class Replies(asyncio.Protocol):
                 self._hang_up()
         elif fault.action in {Action.GARBAGE, Action.ACCEPT_GARBAGE}:
             self._replies.append(_GARBAGE)
-        elif fault.action in {Action.CLOSE, Action.ACCEPT_CLOSE}:
+        elif fault.action in {Action.CLOSE, Action.ACCEPT_CLOSE, Action.ACCEPT_HALF}:
             self._hang_up()
         elif fault.action in {Action.RESET, Action.ACCEPT_RESET}:
             self._reset()

@@ -25,7 +25,7 @@ from models.errors import SetupError
 from models.migrations.run import upgrade
 from models.session import psycopg_url
 from models.settings import Settings
-from tasks.providers.smtp_url import parse_smtp_url
+from tasks.providers.registry import open_provider
 
 _READY_SECONDS = 180.0
 # What the watchdog of a killed stack needs at most, its flow runs' 15 s included.
@@ -39,8 +39,8 @@ def run_stack(settings: Settings) -> None:
     use, before anything was started when a port is taken, and after stopping everything again when a part does not
     come up.
     """
-    if settings.smtp_url is not None:
-        parse_smtp_url(settings.smtp_url)  # else the first campaign would be the one to find out
+    for channel in ("email", "sms"):
+        open_provider(settings, channel)  # else the first campaign would be the one to find out
     if settings.database_url is not None:
         psycopg_url(settings.database_url)
     lock = FolderLock(settings.data_dir)

@@ -85,6 +85,16 @@ class Settings(BaseSettings):
         description="Mail server: smtp://[user:password@]host[:port] (STARTTLS where offered), smtps://…; "
         "options ?connections=8&starttls=auto|require|off&timeout=30. Left out, email goes to the sandbox.",
     )
+    email_url: str | None = Field(
+        None,
+        description="Provider of email instead of a mail server: mailgun://api:key@api.mailgun.net; options "
+        "?connections=32&timeout=30.",
+    )
+    sms_url: str | None = Field(
+        None,
+        description="Provider of SMS: twilio://AC…:auth_token@api.twilio.com; options ?connections=32&timeout=30. "
+        "Left out, SMS go to the sandbox.",
+    )
 
     spf_include: str = Field(
         "spf.exosend.com",

@@ -83,6 +83,11 @@ def mailbox_header(name: str, address: WireAddress, display_name: str | None) ->
     return _fold(f"{name}:", [*(" " + word for word in phrase), f" <{address.address}>"])
 
 
+def mailbox_text(address: str, display_name: str | None) -> str:
+    """The value of a header with one mailbox, on one line: `display name <address>`. Raises InvalidInput."""
+    return mailbox_header("To", wire_address(address), display_name)[4:-2].decode("utf-8").replace("\r\n", "")
+
+
 def plain_header(name: str, value: str) -> bytes:
     """A header whose value is already as it must be (List-Unsubscribe, Precedence). Raises ValueError when it is not
     printable ASCII on one line of at most 900 characters."""

@@ -134,6 +134,11 @@ class Renderer:
             LogicRenderer(part, self._write, self._common) if isinstance(part, Logic) else part for part in source.parts
         ]
 
+    @classmethod
+    def of_part(cls, part: Tag | Logic, *, is_html: bool, common: Values) -> "Renderer":
+        """The renderer of one part of a source."""
+        return cls(Source((part,), (), ()), is_html=is_html, common=common)
+
     def render(self, values: Values) -> str:
         """The source with these values. Raises InvalidInput on `variables` if they cannot be used."""
         return "".join([self._render_part(part, values) for part in self._parts])

@@ -26,6 +26,35 @@ class OutcomeKind(StrEnum):
     UNSENT = "unsent"  # certainly never handed over, through no fault of the message: not counted as a try
 
 
+Places = tuple[str | int, ...]
+"""A text in pieces. A number is a place for what is each message's own: an index of its `Merge.values`."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MergeContent:
+    """A content that many messages share, for a provider that puts in what is each one's own.
+
+    `sender` and `reply_to` are header values (a name and an address, RFC 5322 section 3.4). At least one of `text` and
+    `html` is there. What belongs into a place is rendered, and escaped where the text is html: nothing is left to do
+    but to put it in. One object stands for one content: messages of the same content have the same object.
+    """
+
+    sender: str
+    reply_to: str | None
+    subject: Places
+    text: Places | None
+    html: Places | None
+
+
+@dataclass(frozen=True, slots=True)
+class Merge:
+    """A message as a shared content and its own values. `to`: the To header's value."""
+
+    content: MergeContent
+    values: tuple[str, ...]
+    to: str
+
+
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
     """One message ready for the wire.
@@ -33,6 +62,8 @@ class OutgoingMessage:
     `id` is the message's id in the database and the idempotency key of all its tries. `sender` and `recipient`
     are the envelope (addr-spec, E.164). `content` is the whole MIME message with CRLF line ends, not dot-stuffed
     (email), or the text in UTF-8 (SMS). `attempt` counts its tries on whatever machine, this one included.
+
+    `merge` is there, and `content` empty, only where the provider `merges`; it gets others as well.
     """
 
     id: UUID
@@ -40,6 +71,7 @@ class OutgoingMessage:
     recipient: str
     content: bytes
     attempt: int = 1
+    merge: Merge | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +94,13 @@ class Capabilities:
 
     `messages_per_call`: most messages in one `send`. `idempotent`: a second try under the same id does not send
     twice. `answer_timeout_seconds`: after this long no answer comes any more, so an uncertain message may be judged.
+    `merges`: it takes messages as a shared content and the values of each (`OutgoingMessage.merge`).
     """
 
     messages_per_call: int
     idempotent: bool
     answer_timeout_seconds: float
+    merges: bool = False
 
 
 class Provider(Protocol):

@@ -1,19 +1,70 @@
-"""Which provider sends what."""
+"""Which provider sends what.
+
+A vendor with an HTTP API is one module of `tasks/providers/vendors/`, named as the scheme of its URL: there is no list
+of them. It has CHANNEL, CAPABILITIES, and `open_provider(account)`.
+"""
+
+import pkgutil
+from importlib import import_module
+from typing import Protocol, cast
 
 from models.errors import SetupError
 from models.settings import Settings
-from tasks.providers.base import Provider
+from tasks.providers import vendors
+from tasks.providers.account import ProviderAccount, parse_account, scheme_of
+from tasks.providers.base import Capabilities, Provider
 from tasks.providers.sandbox import SandboxProvider
 from tasks.providers.smtp import SmtpProvider
 
 
+class _VendorModule(Protocol):
+    CHANNEL: str
+    CAPABILITIES: Capabilities
+
+    def open_provider(self, account: ProviderAccount) -> Provider: ...
+
+
 def open_provider(settings: Settings, channel: str) -> Provider:
-    """The provider for `channel` ("email" or "sms"): SMTP for email where EXOSEND_SMTP_URL is set, else the sandbox.
+    """The provider for `channel` ("email" or "sms"): the vendor of EXOSEND_EMAIL_URL or EXOSEND_SMS_URL, SMTP for email
+    where EXOSEND_SMTP_URL is set, else the sandbox.
 
     It connects when it first sends. Raises SetupError for a URL that cannot be used.
     """
+    setting, url = _address(settings, channel)
+    if url is not None:
+        module = _vendor(setting, url, channel)
+        return module.open_provider(parse_account(setting, url))
+    if channel == "email" and settings.smtp_url:
+        return SmtpProvider.from_url(settings.smtp_url)
+    return SandboxProvider()
+
+
+def takes_keys(settings: Settings, channel: str) -> bool:
+    """Whether the provider for `channel` knows a message that it is given twice. Asks for no credentials: the API has
+    none. Raises SetupError."""
+    setting, url = _address(settings, channel)
+    if url is not None:
+        return _vendor(setting, url, channel).CAPABILITIES.idempotent
+    return open_provider(settings, channel).capabilities.idempotent
+
+
+def _address(settings: Settings, channel: str) -> tuple[str, str | None]:
+    """The setting that names the vendor, and what it says."""
     if channel == "email":
-        return SmtpProvider.from_url(settings.smtp_url) if settings.smtp_url else SandboxProvider()
+        if settings.email_url and settings.smtp_url:
+            raise SetupError("EXOSEND_EMAIL_URL and EXOSEND_SMTP_URL are both set: email goes by one of them.")
+        return "EXOSEND_EMAIL_URL", settings.email_url or None
     if channel == "sms":
-        return SandboxProvider()
+        return "EXOSEND_SMS_URL", settings.sms_url or None
     raise SetupError(f"There is no provider for the channel {channel!r}: channels are email and sms.")
+
+
+def _vendor(setting: str, url: str, channel: str) -> _VendorModule:
+    names = sorted(module.name for module in pkgutil.iter_modules(vendors.__path__))
+    modules = {name: cast(_VendorModule, import_module(f"{vendors.__name__}.{name}")) for name in names}
+    there = [name for name, module in modules.items() if channel == module.CHANNEL]
+    if (name := scheme_of(url)) not in there:
+        raise SetupError(
+            f"{setting}: it must begin with the name of a provider: {', '.join(f'{n}://' for n in there)}."
+        )
+    return modules[name]

@@ -17,10 +17,11 @@ from models.store.messages import PlannedMessage
 from models.tables import Campaign, Content, EmailTemplate
 from tasks.content.attachments import AttachedFile, StoredFile
 from tasks.content.freeze import FrozenEmail, freeze_email, with_text
-from tasks.content.headers import wire_address
+from tasks.content.headers import mailbox_text, wire_address
+from tasks.content.merging import MergeSource
 from tasks.content.mime import PreparedEmail
 from tasks.content.rendering import Scalar
-from tasks.providers.base import OutgoingMessage
+from tasks.providers.base import Merge, MergeContent, OutgoingMessage
 
 
 def freeze_campaign(session: Session, campaign: Campaign) -> tuple[UUID, FrozenEmail]:
@@ -102,6 +103,32 @@ class EmailComposer:
         content = self._prepared.build(message.id, message.recipient, message.to_name, self._date, values)
         recipient = _envelope(message.recipient)
         return OutgoingMessage(message.id, self._prepared.sender, recipient, content, message.tries + 1)
+
+
+class MergeComposer:
+    """Makes of each message of one content what a provider that merges fills in itself."""
+
+    def __init__(self, content: Content) -> None:
+        frozen = frozen_email(content)
+        self._source = MergeSource(frozen)
+        self._sender = wire_address(frozen.from_email, "from_email").address
+        self._content = MergeContent(
+            sender=mailbox_text(frozen.from_email, frozen.from_name),
+            reply_to=mailbox_text(frozen.reply_to, None) if frozen.reply_to else None,
+            subject=self._source.subject,
+            text=self._source.text,
+            html=self._source.html,
+        )
+
+    def __call__(self, message: PlannedMessage) -> OutgoingMessage:
+        """The message as it is handed over."""
+        merge = Merge(
+            self._content,
+            self._source.values(flat_values(message.variables)),
+            mailbox_text(message.recipient, message.to_name),
+        )
+        recipient = _envelope(message.recipient)
+        return OutgoingMessage(message.id, self._sender, recipient, b"", message.tries + 1, merge)
 
 
 def _envelope(recipient: str) -> str:

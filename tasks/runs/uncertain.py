@@ -12,7 +12,7 @@ from models.settings import Settings
 from models.store.organizations import audit
 from models.store.runs import lock_run
 from models.store.uncertain_lists import decide_run, decide_single
-from tasks.providers.registry import open_provider
+from tasks.providers.registry import takes_keys
 
 _ENDED = (RunState.CLOSING.value, RunState.CANCELLED.value, RunState.FAILED.value)
 
@@ -64,7 +64,7 @@ def resolve_single(
 
 
 def _check_resend(channel: Channel, settings: Settings) -> None:
-    if not may_resend(channel, has_key=open_provider(settings, channel).capabilities.idempotent):
+    if not may_resend(channel, has_key=takes_keys(settings, channel)):
         reason = "The action resend could send an SMS twice: its provider takes no key that would tell."
         raise InvalidInput({"action": [reason]})
 

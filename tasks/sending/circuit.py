@@ -16,8 +16,9 @@ log = logging.getLogger(__name__)
 
 _OURS = {LATE, "aborted"}  # our own doing: it says nothing of the provider
 # A connection that broke, nobody who answered, no TLS, no SMTP: what a provider calls it whose server is not well.
-_TRANSPORT = {"connection", "timeout", "tls", "protocol"}
-_SLOW_DOWN = {"429", "421"}
+# Over HTTP it says so itself: 500, 502, 503, 504.
+_UNWELL = {"connection", "timeout", "tls", "protocol", "500", "502", "503", "504"}
+_SLOW_DOWN = {"429", "421", "503"}
 
 
 class Reading(Enum):
@@ -37,7 +38,7 @@ def read_outcomes(outcomes: Sequence[Outcome]) -> Reading:
 
 def _is_answer(outcome: Outcome) -> bool:
     if outcome.kind is OutcomeKind.DEFERRED:
-        return outcome.code not in _TRANSPORT
+        return outcome.code not in _UNWELL
     return outcome.kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED)
 
 
@@ -45,7 +46,7 @@ def _is_broken(outcome: Outcome) -> bool:
     if outcome.code in _OURS:
         return False
     # Unsent is every message of a provider that lets nobody in (421, 5xx at the greeting, a refused log-in).
-    return outcome.kind is OutcomeKind.UNSENT or outcome.code in _TRANSPORT
+    return outcome.kind is OutcomeKind.UNSENT or outcome.code in _UNWELL
 
 
 def pause_asked_for(outcomes: Sequence[Outcome]) -> float:

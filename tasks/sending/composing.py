@@ -23,7 +23,7 @@ from models.store.messages import PlannedMessage, Result
 from models.tables import Content
 from tasks.content.attachments import AttachedFile
 from tasks.providers.base import OutgoingMessage
-from tasks.runs.email_content import EmailComposer
+from tasks.runs.email_content import EmailComposer, MergeComposer
 from tasks.runs.sms_content import SmsTexts, frozen_sms
 from tasks.sending.handing_over import POISON
 from tasks.sending.results import unmade_result
@@ -59,12 +59,15 @@ class ContentComposers:
     """Composers of contents by their ids, read from the database; the last used are kept, up to 32 MB of source.
 
     `literal_sms`: the text of an SMS goes out as it is written, braces and all; else it is a source with merge tags,
-    as a campaign's is.
+    as a campaign's is. `merges`: for a provider that fills in an email's content itself; files are beyond it.
     """
 
-    def __init__(self, database: Database, *, literal_sms: bool, most_bytes: int = _MOST_BYTES) -> None:
+    def __init__(
+        self, database: Database, *, literal_sms: bool, merges: bool = False, most_bytes: int = _MOST_BYTES
+    ) -> None:
         self._database = database
         self._literal_sms = literal_sms
+        self._merges = merges
         self._most_bytes = most_bytes
         self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
         self._bytes = 0
@@ -107,6 +110,8 @@ class ContentComposers:
         try:
             if content.channel == "sms":
                 return _Kept(_sms(content, literal=self._literal_sms), size)
+            if self._merges and not content.attachments:
+                return _Kept(MergeComposer(content), size)
             files = [_file(session, content, entry) for entry in content.attachments]
             return _Kept(EmailComposer(content, files), size + 2 * sum(len(file.content) for file in files))
         except (ExoSendError, ValueError) as error:

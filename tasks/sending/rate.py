@@ -54,10 +54,11 @@ class Rate:
 def window_size(*, batch_size: int, messages_per_call: int, per_minute: int | None) -> int:
     """Messages in a window: what goes out between two looks at pause, suppression and rate.
 
-    At most 500, since a killed sender leaves two windows in doubt; at most one second of the rate.
+    At most what a provider takes in one call, since a killed sender leaves two windows in doubt; at most one second of
+    the rate.
     """
     second = batch_size if per_minute is None else max(1, per_minute // 60)
-    return max(1, min(batch_size, messages_per_call, 500, second))
+    return max(1, min(batch_size, messages_per_call, second))
 
 
 def careful_size(size: int, takeovers: int) -> int:

@@ -47,7 +47,7 @@ class Sender:
         self._database = database
         self._settings = settings
         # The text of a campaign is a source with merge tags; of a request that sends at once it is what was written.
-        self._composers = {literal: ContentComposers(database, literal_sms=literal) for literal in (False, True)}
+        self._composers: dict[tuple[bool, bool], ContentComposers] = {}
         self._providers: dict[str, Provider] = {}
         self._names: dict[str, str] = {}  # of providers, by channel
         self._keeper = LeaseKeeper(database, settings.lease_seconds)
@@ -142,7 +142,7 @@ class Sender:
             journal=Journal(database, run.id, run.organization_id, epoch, channel, provider.name, self._keeper.is_lost),
             keeper=self._keeper,
             provider=provider,
-            composers=self._composers[run.kind != RunKind.CAMPAIGN.value],
+            composers=self._composers_for(run, merges=provider.capabilities.merges),
             rate=Rate(database, f"run:{run.id}", per_minute),
             policy=RetryPolicy(settings.retry_attempts, settings.retry_base_seconds),
             window_size=window_size(
@@ -158,6 +158,12 @@ class Sender:
             page_size=page_size(per_minute),
             _executor=Strand(threads) if threads is not None else ThreadPoolExecutor(1, thread_name_prefix="journal"),
         )
+
+    def _composers_for(self, run: Run, *, merges: bool) -> ContentComposers:
+        literal = run.kind != RunKind.CAMPAIGN.value
+        if (literal, merges) not in self._composers:
+            self._composers[literal, merges] = ContentComposers(self._database, literal_sms=literal, merges=merges)
+        return self._composers[literal, merges]
 
     async def _close_provider(self, channel: str) -> None:
         async with asyncio.timeout(_CLOSE_SECONDS):

@@ -69,9 +69,19 @@ def test_a_stack_that_was_killed_is_not_taken_for_a_running_one(tmp_path: Path) 
         connected_settings(_settings(tmp_path))
 
 
-def test_the_api_gets_its_own_role_only_and_no_password_of_the_mail_server(tmp_path: Path) -> None:
-    settings = _settings(tmp_path, database_url=_URL, smtp_url="smtp://user:mail-password@mail:2525?connections=4")
+def test_the_api_gets_its_own_role_only_and_no_password_of_a_provider(tmp_path: Path) -> None:
+    settings = _settings(
+        tmp_path,
+        database_url=_URL,
+        smtp_url="smtp://user:mail-password@mail:2525?connections=4",
+        email_url="mailgun://api:mail-password@api.mailgun.net",
+        sms_url="twilio://AC:sms-password@api.twilio.com?timeout=3",
+    )
     environment = api_environment(settings)
+    assert environment["EXOSEND_EMAIL_URL"] == "mailgun://api.mailgun.net"
+    assert environment["EXOSEND_SMS_URL"] == "twilio://api.twilio.com?timeout=3"
+    assert engine_environment(settings)["EXOSEND_SMS_URL"] == settings.sms_url
+    assert worker_environment(settings)["EXOSEND_EMAIL_URL"] == settings.email_url
     assert environment["EXOSEND_API_DATABASE_URL"].startswith("postgresql+psycopg://exosend_api:")
     assert environment["EXOSEND_SMTP_URL"] == "smtp://mail:2525?connections=4"
     assert not {"EXOSEND_DATABASE_URL", "EXOSEND_ENGINE_DATABASE_URL"} & environment.keys()

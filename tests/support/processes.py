@@ -10,6 +10,7 @@ from pathlib import Path
 
 from models.session import Role, role_url
 from tests.support.engine import Engine, MailServer
+from tests.support.http_api import address
 
 _PATIENCE_SECONDS = 120.0
 
@@ -22,11 +23,26 @@ def mail_server(folder: Path, *options: str, within: Sequence[str] = ()) -> Iter
     """
     log = folder / "accepted.jsonl"
     command = [*within, sys.executable, "-m", "deployments.sink", "--port", "0", "--log", str(log), *options]
+    with _listening(command) as port:
+        yield MailServer(f"smtp://127.0.0.1:{port}?connections=4", log)
+
+
+@contextlib.contextmanager
+def provider_api(vendor: str, folder: Path, *options: str) -> Iterator[MailServer]:
+    """An HTTP API of a provider (deployments/http_sink.py), in a process of its own; the address is for
+    EXOSEND_EMAIL_URL or EXOSEND_SMS_URL."""
+    log = folder / "accepted.jsonl"
+    command = [sys.executable, "-m", "deployments.http_sink", vendor, "--port", "0", "--log", str(log), *options]
+    with _listening(command) as port:
+        yield MailServer(address(vendor, port, "connections=4"), log)
+
+
+@contextlib.contextmanager
+def _listening(command: Sequence[str]) -> Iterator[int]:
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
-        port = process.stdout.readline().rsplit(":", 1)[1].strip()
-        yield MailServer(f"smtp://127.0.0.1:{port}?connections=4", log)
+        yield int(process.stdout.readline().rsplit(":", 1)[1])
     finally:
         process.terminate()
         process.wait(timeout=10)

@@ -148,6 +148,10 @@ def test_single_messages_wait_in_the_outbox_until_one_small_window_got_through(m
         ([Outcome(OutcomeKind.REJECTED, code="5.1.1"), AWAY], Reading.WORKS),
         ([Outcome(OutcomeKind.DEFERRED, code="451")], Reading.WORKS),
         ([Outcome(OutcomeKind.DEFERRED, code="connection")], Reading.FAILS),
+        ([Outcome(OutcomeKind.DEFERRED, code="503")] * 2, Reading.FAILS),
+        ([Outcome(OutcomeKind.UNCERTAIN, code="502")], Reading.FAILS),
+        ([Outcome(OutcomeKind.UNSENT, code="account")], Reading.FAILS),
+        ([Outcome(OutcomeKind.DEFERRED, code="429")], Reading.WORKS),
         ([Outcome(OutcomeKind.UNCERTAIN, code="timeout")] * 2, Reading.FAILS),
         ([Outcome(OutcomeKind.UNCERTAIN, code="aborted")], Reading.NOTHING),
         ([Outcome(OutcomeKind.UNSENT, code=LATE)], Reading.NOTHING),
@@ -161,4 +165,5 @@ def test_what_a_window_says_of_the_provider(outcomes, reading):
 
 def test_only_a_refusal_for_now_with_a_time_is_a_wish_to_be_left_alone():
     assert pause_asked_for([YES, SLOW_DOWN, Outcome(OutcomeKind.DEFERRED, code="421", retry_after_seconds=7.0)]) == 60.0
+    assert pause_asked_for([Outcome(OutcomeKind.DEFERRED, code="503", retry_after_seconds=8.0)]) == 8.0
     assert pause_asked_for([AWAY, Outcome(OutcomeKind.DEFERRED, code="451", retry_after_seconds=9.0)]) == 0.0

@@ -1,10 +1,14 @@
 """Messages of many contents, made by what is read when it is needed and kept while there is room."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import text
 
 from models.errors import ExoSendError
 from models.rules.ids import new_id
+from models.store.blobs import write_blob
+from models.store.contents import store_content
 from models.store.messages import PlannedMessage
 from tasks.sending.composing import ContentComposers
 from tests.support.outbox import content
@@ -74,3 +78,22 @@ def test_a_content_that_is_gone_or_cannot_be_used_fails_its_own_messages(make_en
         made[broken.content_id](broken)
     with pytest.raises(ExoSendError, match="content is gone"):
         made[gone.content_id](gone)
+
+
+def test_for_a_provider_that_merges_only_what_has_files_is_a_whole_message(make_engine):
+    engine = make_engine(contacts=1)
+    shared = content(engine, "email", "One")
+    with engine.database.transaction(engine.organization_id) as session:
+        blob = write_blob(session, engine.organization_id, b"x", media_type="text/plain", keep=timedelta(days=1))
+        file = {"file_name": "a.txt", "media_type": "text/plain", "blob_id": str(blob), "size": 1}
+        values = {"subject": "Two", "text": "Two", "from_email": "news@acme.example.com", "attachments": [file]}
+        with_file = store_content(session, engine.organization_id, b"2" * 32, values)
+    composers = ContentComposers(engine.database, literal_sms=True, merges=True)
+    messages = [_message(id_, recipient="a@example.com") for id_ in (shared, shared, with_file)]
+    made = composers.load(messages)
+    first, second, third = (made[message.content_id](message) for message in messages)
+    assert first.merge is not None
+    assert second.merge is not None
+    assert first.merge.content is second.merge.content
+    assert (first.content, third.merge) == (b"", None)
+    assert b"a.txt" in third.content

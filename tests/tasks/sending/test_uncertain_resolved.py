@@ -10,7 +10,6 @@ from models.rules.lifecycle import Channel, RunKind
 from models.rules.uncertainty import Decision, Verdict
 from tasks.providers.sandbox import SandboxProvider
 from tasks.runs.uncertain import resolve_single
-from tasks.sending import resolving
 from tests.support.outbox import check_money, count, message_states, send_everything, singles, small_run
 from tests.support.uncertain import check_counters, choose, decide, ended_run, resolve, ripen, uncertain_ids
 
@@ -138,9 +137,7 @@ def test_a_small_run_of_sms_is_sent_again_under_its_key_and_ends(make_engine):
 
 def test_sending_again_is_refused_where_it_could_double_an_sms_or_wake_what_ended(ended, monkeypatch):
     engine, run = ended
-    provider = resolving.open_provider(engine.settings, "sms")
-    object.__setattr__(provider.capabilities, "idempotent", False)
-    monkeypatch.setattr("tasks.runs.uncertain.open_provider", lambda *_: provider)
+    monkeypatch.setattr("tasks.runs.uncertain.takes_keys", lambda *_: False)
     with pytest.raises(InvalidInput):
         decide(engine, run, Decision.RESEND, channel=Channel.SMS)
     with engine.database.transaction(None) as session:

@@ -1,0 +1,84 @@
+"""An HTTP API of a provider that takes everything, writes down what it accepted, and sends nothing.
+
+For tests and for trying things out: `python -m deployments.http_sink twilio --log accepted.jsonl`. Like the mail sink
+it can be told to misbehave (sink_faults.py: at connect, data, which is the head of a request, and final).
+"""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Annotated, Literal
+
+import uvloop
+from cyclopts import App, Parameter
+
+from deployments.http_sink_mailgun import MailgunApi
+from deployments.http_sink_protocol import Api, HttpSinkConnection, HttpSinkState
+from deployments.http_sink_twilio import TwilioApi
+from deployments.sink_faults import Fault, FaultScript, parse_faults, read_faults
+from deployments.sink_log import AcceptLog
+from models.errors import SetupError
+
+app = App(name="python -m deployments.http_sink", help="A provider's HTTP API that logs what it accepts.")
+
+APIS: dict[str, Callable[[tuple[str, str]], Api]] = {"mailgun": MailgunApi, "twilio": TwilioApi}
+ACCOUNTS = {"mailgun": "api:key-1234", "twilio": "AC" + 32 * "0" + ":secret"}
+
+
+@contextlib.asynccontextmanager
+async def serving(state: HttpSinkState, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+    """Serve until the block ends; gives the port (0 asks for a free one). Raises SetupError if it is taken."""
+    loop = asyncio.get_running_loop()
+    try:
+        server = await loop.create_server(lambda: HttpSinkConnection(state), host, port, backlog=1024)
+    except OSError as error:
+        raise SetupError(f"The HTTP sink cannot listen on {host}:{port}: {error.strerror}.") from None
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for connection in list(state.connections):
+            connection.close()
+        await server.wait_closed()
+        await asyncio.sleep(0)  # asyncio closes sockets from callbacks
+        state.log.close()
+
+
+@app.default
+def main(
+    vendor: Literal["mailgun", "twilio"],
+    *,
+    log: Annotated[Path, Parameter(help="File that gets one JSON line per accepted recipient.")],
+    port: Annotated[int, Parameter(help="Port; 0 takes a free one and prints it.")] = 0,
+    host: Annotated[str, Parameter(help="Address to listen on.")] = "127.0.0.1",
+    script: Annotated[Path | None, Parameter(help="JSON file with a list of fault rules.")] = None,
+    fail: Annotated[tuple[str, ...], Parameter(help="One fault rule as JSON; may be repeated.")] = (),
+    delay: Annotated[float, Parameter(help="Milliseconds before each acceptance is answered.")] = 0.0,
+    account: Annotated[str | None, Parameter(help="user:secret that it asks for.")] = None,
+) -> None:
+    """Serve until SIGTERM or Ctrl-C."""
+    faults: list[Fault] = read_faults(script) if script else []
+    for rule in fail:
+        faults += parse_faults(rule)
+    user, _, secret = (account or ACCOUNTS[vendor]).partition(":")
+    state = HttpSinkState(APIS[vendor]((user, secret)), AcceptLog(log), FaultScript(faults), delay / 1000)
+    uvloop.run(_serve(state, host, port))
+
+
+async def _serve(state: HttpSinkState, host: str, port: int) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(name, stop.set)
+    async with serving(state, host=host, port=port) as chosen:
+        print(f"listening on {host}:{chosen}", flush=True)  # noqa: T201  # who starts it waits for this line
+        await stop.wait()
+
+
+if __name__ == "__main__":
+    try:
+        app()
+    except SetupError as error:
+        raise SystemExit(f"HTTP sink: {error}") from None

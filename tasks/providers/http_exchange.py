@@ -1,0 +1,48 @@
+"""One request to a provider over HTTP, and what became of it.
+
+Whether a request was written decides what a lost one means: what was never written was certainly not taken, what was
+written and not answered may have been (base.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+ABORTED, CONNECTION, CONTENT, PROTOCOL, TIMEOUT, TLS = "aborted", "connection", "content", "protocol", "timeout", "tls"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A POST. `target` is the path with its query, percent-encoded; `headers` are those of this request alone."""
+
+    target: str
+    body: bytes = field(repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer. Names of headers are in lower case; of one that came twice, the last is kept."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """The request was certainly not written whole. `code` says why: LATE, ABORTED, CONNECTION, TLS,
+    TIMEOUT, or CONTENT where the request itself is at fault."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """The request was written, and no whole answer came: CONNECTION, TIMEOUT, PROTOCOL or ABORTED."""
+
+    code: str
+    detail: str
+
+
+Result = Answer | Unwritten | Unanswered

@@ -1,0 +1,258 @@
+"""The Provider of base.py for any vendor with an HTTP API: what is the same for all of them.
+
+A vendor (`tasks/providers/vendors/`) puts messages into requests and reads answers; this does the rest. What became of
+a request decides for all of its messages: never written is UNSENT, written and not answered UNCERTAIN.
+"""
+
+import asyncio
+import base64
+import itertools
+import logging
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import inf
+
+import orjson
+
+from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.http_client import HttpClient, HttpServer
+from tasks.providers.http_exchange import ABORTED, CONTENT, PROTOCOL, Answer, Request, Result, Unanswered, Unwritten
+
+log = logging.getLogger(__name__)
+
+ACCOUNT = "account"
+_DETAIL_CHARACTERS = 500
+_MOST_ALONE = 8
+_THROTTLED_SECONDS = 1.0  # where a 429 does not say: else every message of the window would pay a try for it
+_MOST_SECONDS = 24 * 3600.0
+
+# What a status says where the vendor's own tables do not (RFC 9110 section 15). 408: the server did not get the whole
+# request. 502 and 504 are a gateway's, which does not know what became of what it passed on.
+_STATUSES = {
+    401: OutcomeKind.UNSENT,
+    403: OutcomeKind.UNSENT,
+    404: OutcomeKind.UNSENT,
+    407: OutcomeKind.UNSENT,
+    408: OutcomeKind.DEFERRED,
+    421: OutcomeKind.DEFERRED,
+    425: OutcomeKind.DEFERRED,
+    429: OutcomeKind.DEFERRED,
+    503: OutcomeKind.DEFERRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request, and the messages that are in it: their places among those that were given together."""
+
+    request: Request
+    places: Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a vendor's answer means: a row of its tables, None where the status says it. `code`: its own number or word,
+    else the status."""
+
+    kind: OutcomeKind | None
+    code: str | None = None
+    text: str = ""
+
+
+class Vendor(ABC):
+    """One vendor's words. `server` holds the credentials; `secrets` are never shown, whatever an answer repeats."""
+
+    name: str
+    capabilities: Capabilities
+    server: HttpServer
+    secrets: tuple[str, ...]
+
+    @abstractmethod
+    def calls(self, messages: Sequence[OutgoingMessage]) -> list[Call]:
+        """The requests that carry the messages, each of them in one. Nothing is waited for."""
+
+    @abstractmethod
+    def references(self, answer: Answer, messages: Sequence[OutgoingMessage]) -> Sequence[str] | None:
+        """The provider's reference of each message of a 2xx answer; None when it is no answer that it documents."""
+
+    @abstractmethod
+    def meaning(self, answer: Answer) -> Meaning:
+        """What another answer means."""
+
+
+class HttpProvider:
+    """See the module. Where an account is refused (401, 403) no message is to blame: they are UNSENT, code `account`,
+    which opens the provider's circuit."""
+
+    def __init__(self, vendor: Vendor) -> None:
+        self.name = vendor.name
+        self.capabilities = vendor.capabilities
+        self._vendor = vendor
+        self._client = HttpClient(vendor.server)
+        credentials = (value.partition(" ")[2] for name, value in vendor.server.headers if name == "Authorization")
+        self._secrets = tuple(secret for secret in (*vendor.secrets, *credentials) if secret)
+
+    def __repr__(self) -> str:
+        return f"HttpProvider({self.name}, {self._client!r})"
+
+    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+        """See Provider.send. A cancelled call does not raise: it returns at once with what is known."""
+        outcomes: dict[int, Outcome] = {}
+        for places in await self._send(messages, range(len(messages)), until, outcomes):
+            await self._divide(messages, places, until, outcomes)
+        return [outcomes[place] for place in range(len(messages))]
+
+    def abort(self) -> None:
+        """See Provider.abort."""
+        self._client.abort()
+
+    async def close(self) -> None:
+        """See Provider.close."""
+        await self._client.close()
+
+    async def _send(
+        self, messages: Sequence[OutgoingMessage], places: Sequence[int], until: float, outcomes: dict[int, Outcome]
+    ) -> list[list[int]]:
+        """Send those at `places`, and add their outcomes; returns the places of messages that were refused together."""
+        part = [messages[place] for place in places]
+        found: dict[int, Outcome] = {}
+        calls = self._calls(part, found)
+        results = await self._client.exchange([call.request for call in calls], until)
+        refused: list[list[int]] = []
+        for call, result in zip(calls, results, strict=True):
+            told = self._outcomes(result, [part[place] for place in call.places])
+            found.update(zip(call.places, told, strict=True))
+            if len(told) > 1 and told[0].kind is OutcomeKind.REJECTED:
+                refused.append([places[place] for place in call.places])
+        outcomes.update((places[place], outcome) for place, outcome in found.items())
+        return refused
+
+    async def _divide(
+        self, messages: Sequence[OutgoingMessage], places: list[int], until: float, outcomes: dict[int, Outcome]
+    ) -> None:
+        """A whole batch was refused, for one of its messages perhaps: send it half by half until it is found.
+
+        Where one after another is refused alone and none is taken, it is not the recipients, and the rest stays
+        refused.
+        """
+        waiting = [places]
+        alone, is_any_taken = 0, False
+        while waiting and (alone < _MOST_ALONE or is_any_taken):
+            refused = waiting.pop()
+            middle = len(refused) // 2
+            for half in (refused[middle:], refused[:middle]):
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    stopped = Outcome(OutcomeKind.UNSENT, code=ABORTED, detail="Sending was stopped.")
+                    outcomes.update(dict.fromkeys([*half, *itertools.chain(*waiting)], stopped))
+                    continue
+                waiting += await self._send(messages, half, until, outcomes)
+                kinds = [outcomes[place].kind for place in half]
+                alone += kinds == [OutcomeKind.REJECTED]
+                is_any_taken = is_any_taken or OutcomeKind.ACCEPTED in kinds
+
+    def _calls(self, messages: Sequence[OutgoingMessage], outcomes: dict[int, Outcome]) -> list[Call]:
+        """The requests; of a message that cannot be put into one, the outcome is added to `outcomes`."""
+        try:
+            return self._vendor.calls(messages)
+        except Exception:  # one message's odd data: nothing is written yet, and the others are to go out
+            log.exception("%s: requests could not be put together.", self.name)
+        calls: list[Call] = []
+        for place, message in enumerate(messages):
+            try:
+                calls += [Call(call.request, [place]) for call in self._vendor.calls([message])]
+            except Exception as error:
+                detail = f"The request could not be put together: {type(error).__name__}"
+                outcomes[place] = Outcome(OutcomeKind.REJECTED, code=CONTENT, detail=detail)
+        return calls
+
+    def _outcomes(self, result: Result, carried: Sequence[OutgoingMessage]) -> Sequence[Outcome]:
+        match result:
+            case Unwritten(code=code, detail=detail):
+                kind = OutcomeKind.REJECTED if code == CONTENT else OutcomeKind.UNSENT
+                return [Outcome(kind, code=code, detail=self._clean(detail))] * len(carried)
+            case Unanswered(code=code, detail=detail):
+                return [Outcome(OutcomeKind.UNCERTAIN, code=code, detail=self._clean(detail))] * len(carried)
+            case Answer():
+                return self._read(result, carried)
+
+    def _read(self, answer: Answer, carried: Sequence[OutgoingMessage]) -> Sequence[Outcome]:
+        try:
+            if 200 <= answer.status < 300:
+                references = self._vendor.references(answer, carried)
+                if references is not None:
+                    code = str(answer.status)
+                    return [
+                        Outcome(OutcomeKind.ACCEPTED, provider_ref=reference, code=code)
+                        for _, reference in zip(carried, references, strict=True)
+                    ]
+            meaning = self._vendor.meaning(answer)
+        except Exception:
+            log.exception("%s: an answer with the status %s could not be read.", self.name, answer.status)
+            meaning = Meaning(None)
+        return [self._told(answer, meaning)] * len(carried)
+
+    def _told(self, answer: Answer, meaning: Meaning) -> Outcome:
+        retry_after = retry_after_seconds(answer.headers.get("retry-after", ""))
+        if retry_after is None and answer.status == 429:
+            retry_after = _THROTTLED_SECONDS
+        kind = meaning.kind or by_status(answer.status)
+        code = PROTOCOL if 200 <= answer.status < 300 and kind is OutcomeKind.UNCERTAIN else str(answer.status)
+        code = meaning.code or code
+        if kind is OutcomeKind.UNSENT:
+            code = ACCOUNT
+        elif answer.status == 429 or answer.status >= 500:
+            code = str(answer.status)  # by which the engine knows that the provider is to be left alone for a while
+        said = self._clean(meaning.text) or "no word that is documented"
+        detail = f"{self.name} answers {answer.status}: {said}"[:_DETAIL_CHARACTERS]
+        held = kind in (OutcomeKind.DEFERRED, OutcomeKind.UNSENT)
+        return Outcome(kind, code=code, detail=detail, retry_after_seconds=retry_after if held else None)
+
+    def _clean(self, text: str) -> str:
+        """One line, without what must not be shown."""
+        for secret in self._secrets:
+            text = text.replace(secret, "***")
+        return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in text)).strip()
+
+
+def by_status(status: int) -> OutcomeKind:
+    """What a status alone says. A success without the words of one is in doubt, and so are 502 and 504, words of a
+    gateway that cannot know, and 500: servers have been seen to break after they took a message."""
+    if 300 <= status < 400:  # not followed: the credentials are for one server
+        return OutcomeKind.UNSENT
+    return _STATUSES.get(status, OutcomeKind.REJECTED if 400 <= status < 500 else OutcomeKind.UNCERTAIN)
+
+
+def retry_after_seconds(header: str) -> float | None:
+    """RFC 9110 section 10.2.3: seconds, or a date. At most a day; None for what is neither."""
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _MOST_SECONDS)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), _MOST_SECONDS)
+
+
+def basic(user: str, secret: str) -> tuple[str, str]:
+    """The header of RFC 7617."""
+    return "Authorization", "Basic " + base64.b64encode(f"{user}:{secret}".encode()).decode("ascii")
+
+
+def json_of(answer: Answer) -> object:
+    """The answer's body decoded, None where it is not JSON."""
+    try:
+        return orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        return None
+
+
+def text_at(document: Mapping[str, object] | object, key: str) -> str:
+    """The text at a key of a decoded JSON object; "" for anything else."""
+    value = document.get(key) if isinstance(document, Mapping) else None
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,153 @@
+"""Email by Mailgun: up to 1,000 recipients of one content in a call, or a whole MIME message.
+
+The account is `mailgun://api:key@api.mailgun.net` (in the EU api.eu.mailgun.net). Mail goes out by the Mailgun domain
+of its sender's address, or by the one in the path: `mailgun://api:key@api.mailgun.net/mg.example.com`.
+
+Messages of one content go together: the content with a place `%recipient.…%` for each value, and the values of each,
+which are rendered and escaped by us. A message that has a text of its own that reads like such a place goes alone,
+without places. What is no shared content (single emails, attachments) goes as the MIME message that it is.
+
+Where its words are from, as read in November 2026:
+- the fields: https://documentation.mailgun.com/docs/mailgun/api-reference/send/mailgun/messages
+- batches and their limit: https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending
+- 25 MB for a message, 16 kB for all h:, o: and v: together: https://documentation.mailgun.com/en/latest/api-sending.html
+- statuses: https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from urllib.parse import quote
+
+import orjson
+
+from tasks.providers.account import ProviderAccount
+from tasks.providers.base import Capabilities, Merge, OutcomeKind, OutgoingMessage, Places
+from tasks.providers.form_data import Field, form_data
+from tasks.providers.http_exchange import Answer, Request
+from tasks.providers.http_provider import Call, HttpProvider, Meaning, Vendor, basic, json_of, text_at
+
+CHANNEL = "email"
+CAPABILITIES = Capabilities(messages_per_call=1000, idempotent=False, answer_timeout_seconds=60, merges=True)
+
+_HOST = "api.mailgun.net"
+_MOST_RECIPIENTS = 1000
+_MOST_BYTES = 20_000_000  # of one call: 25 MB is the limit
+_OPENING = "%recipient"
+_ID = "id"
+# Its own tracking would rewrite links. The variable comes back with every event.
+_OPTIONS: tuple[Field, ...] = (("o:tracking", "no"),)
+_VARIABLE = "v:exosend-id"
+
+# Statuses that say something else than by RFC 9110. 402: "parameters were valid but request failed".
+_STATUSES = {402: OutcomeKind.UNSENT, 413: OutcomeKind.REJECTED}
+
+
+def open_provider(account: ProviderAccount) -> HttpProvider:
+    """The provider for an account."""
+    return HttpProvider(Mailgun(account))
+
+
+class Mailgun(Vendor):
+    """See the module."""
+
+    def __init__(self, account: ProviderAccount) -> None:
+        self.name = "mailgun"
+        self.capabilities = replace(CAPABILITIES, answer_timeout_seconds=2 * account.timeout)
+        self.server = account.server(_HOST, (basic(account.user, account.secret), ("Accept", "application/json")))
+        self.secrets = (account.secret,)
+        self._domain = account.path
+
+    def calls(self, messages: Sequence[OutgoingMessage]) -> list[Call]:
+        calls = []
+        for places in _groups(messages):
+            group = [messages[place] for place in places]
+            domain = self._domain or group[0].sender.rpartition("@")[2]
+            if group[0].merge is None:
+                path, fields = "messages.mime", _mime(group[0])
+            else:
+                path, fields = "messages", _batch(group) if len(group) > 1 else _alone(group[0], group[0].merge)
+            kind, body = form_data([*fields, *_OPTIONS])
+            calls.append(Call(Request(f"/v3/{quote(domain, safe='')}/{path}", body, (("Content-Type", kind),)), places))
+        return calls
+
+    def references(self, answer: Answer, messages: Sequence[OutgoingMessage]) -> Sequence[str] | None:
+        reference = text_at(json_of(answer), "id").strip("<>")
+        return [reference] * len(messages) if reference else None
+
+    def meaning(self, answer: Answer) -> Meaning:
+        document = json_of(answer)
+        said = text_at(document, "message") or text_at(document, "Error")
+        kind = _STATUSES.get(answer.status)
+        if answer.status == 404 and not self._domain:  # one sender's domain, which may be known soon
+            kind = OutcomeKind.DEFERRED
+        return Meaning(kind, None, said)
+
+
+def _groups(messages: Sequence[OutgoingMessage]) -> Iterator[list[int]]:
+    """Places of messages that go in one call: of one content, by one sender, to nobody twice."""
+    open_: dict[tuple[int, str], tuple[list[int], set[str], int]] = {}
+    safe: dict[int, bool] = {}  # contents
+    for place, message in enumerate(messages):
+        if message.merge is None or not _is_mergeable(message.merge, safe):
+            yield [place]
+            continue
+        key, size = (id(message.merge.content), message.sender), sum(map(len, message.merge.values)) + 400
+        places, names, total = open_.get(key, ([], set(), 0))
+        name = message.recipient.casefold()  # it ignores an address that comes again
+        if places and (name in names or len(places) == _MOST_RECIPIENTS or 4 * (total + size) > _MOST_BYTES):
+            yield places
+            places, names, total = [], set(), 0
+        places.append(place)
+        names.add(name)
+        open_[key] = (places, names, total + size)
+    for places, _, _ in open_.values():
+        yield places
+
+
+def _is_mergeable(merge: Merge, safe: dict[int, bool]) -> bool:
+    """Whether no text of it could be taken for a place. `safe`: what is known of contents by now."""
+    content = merge.content
+    if (known := safe.get(id(content))) is None:
+        places = (content.subject, content.text or (), content.html or (), (content.sender, content.reply_to or ""))
+        known = safe[id(content)] = not any(
+            _OPENING in piece.lower() for pieces in places for piece in pieces if isinstance(piece, str)
+        )
+    return known and not any(_OPENING in own.lower() for own in (merge.to, *merge.values))
+
+
+def _batch(group: Sequence[OutgoingMessage]) -> list[Field]:
+    variables: dict[str, dict[str, str]] = {}
+    to: list[Field] = []
+    for message in group:
+        assert message.merge is not None
+        own = {f"v{number}": value for number, value in enumerate(message.merge.values)}
+        variables[message.recipient] = {**own, _ID: str(message.id)}
+        to.append(("to", message.merge.to))
+    assert group[0].merge is not None
+    fields = _content(group[0].merge, [f"%recipient.v{number}%" for number in range(len(group[0].merge.values))])
+    identity: Field = (_VARIABLE, f"%recipient.{_ID}%")
+    return [*to, *fields, identity, ("recipient-variables", orjson.dumps(variables).decode())]
+
+
+def _alone(message: OutgoingMessage, merge: Merge) -> list[Field]:
+    return [("to", merge.to), *_content(merge, merge.values), (_VARIABLE, str(message.id))]
+
+
+def _mime(message: OutgoingMessage) -> list[Field]:
+    return [("to", message.recipient), ("message", message.content), (_VARIABLE, str(message.id))]
+
+
+def _content(merge: Merge, values: Sequence[str]) -> list[Field]:
+    content = merge.content
+    fields: list[Field] = [("from", content.sender), ("subject", _filled(content.subject, values))]
+    if content.text is not None:
+        fields.append(("text", _filled(content.text, values)))
+    if content.html is not None:
+        fields.append(("html", _filled(content.html, values)))
+    if content.reply_to is not None:
+        fields.append(("h:Reply-To", content.reply_to))
+    return fields
+
+
+def _filled(places: Places, values: Sequence[str]) -> str:
+    return "".join([piece if isinstance(piece, str) else values[piece] for piece in places])
