@@ -42,6 +42,7 @@ sender.command("deployments.commands.sender:show", name="list", help="List the s
 sender.command("deployments.commands.sender:approve", name="approve", help="Approve one as administrator (stage 1).")
 sender.command("deployments.commands.sender:verify", name="verify", help="The provider has verified one (stage 2).")
 sender.command("deployments.commands.sender:reject", name="reject", help="Reject one, with a reason.")
+sender.command("deployments.commands.sender:rate", name="rate", help="How many messages a minute may come from one.")
 app.command(sender)
 
 suppressions = App(name="suppressions", help="Addresses that an organization must not write to.")

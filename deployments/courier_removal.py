@@ -10,6 +10,7 @@ from models.session import Database
 from models.store.blobs import remove_expired_blobs
 from models.store.idempotency_keys import remove_old_answers
 from models.store.incoming_events import forget_old_keys
+from models.store.rate_buckets import forget_unused
 
 _KEYS_DAYS = 35  # providers repeat a report for days, not for weeks
 
@@ -25,7 +26,7 @@ class _Kept:
 
 
 class Removal:
-    """Answers kept for idempotency keys, the keys of reports, files. `remove_old` does what is due."""
+    """Answers kept for idempotency keys, keys of reports, ended runs' rates, files. `remove_old` does what is due."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -34,6 +35,7 @@ class Removal:
             # One may hold the ids of 10,000 messages.
             _Kept(lambda session, most: remove_old_answers(session, limit=most), 1000, 60.0),
             _Kept(lambda session, most: forget_old_keys(session, days=_KEYS_DAYS, limit=most), 10_000, 3600.0),
+            _Kept(lambda session, most: forget_unused(session, limit=most), 10_000, 3600.0),
             # A file may have 20 MB.
             _Kept(lambda session, most: remove_expired_blobs(session, limit=most), 20, 60.0),
         ]

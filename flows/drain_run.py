@@ -21,5 +21,5 @@ def drain_run(
         run_id: Id of a run that is being sent.
         epoch: How often the run was started: an older start does nothing.
     """
-    tally = send(run_id, epoch)
+    tally = send(run_id, epoch, is_helper=True)
     return Completed(message=f"{tally.chunks} chunks, {tally.accepted} accepted.")

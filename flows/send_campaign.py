@@ -60,6 +60,8 @@ def _send(run_id: UUID, epoch: int) -> State:
         return Cancelled(message="The campaign was cancelled; what was unsent is refunded.")
     if state == "paused":
         return Completed(message="Paused; what is unsent goes on in another flow run when the campaign is resumed.")
+    if state == "queued":
+        return Completed(message="Another organization's campaign has its turn; this one goes on in another flow run.")
     return Completed(message=f"The campaign's run is {state}.")
 
 

@@ -105,6 +105,16 @@ class Settings(BaseSettings):
         None, description="Resolver that domains are verified with, address[:port]; left out, the system's."
     )
 
+    email_rate_per_minute: int | None = Field(
+        None,
+        ge=1,
+        le=6_000_000,
+        description="Most emails a minute that the mail server gets, from everything on all machines. Left out, any "
+        "number.",
+    )
+    sms_rate_per_minute: int | None = Field(
+        None, ge=1, le=6_000_000, description="The same of SMS, for their provider. Left out, any number."
+    )
     drainers: int = Field(2, ge=1, le=64, description="Most flow runs that send one campaign together.")
     lease_seconds: float = Field(15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing.")
     chunk_size: int = Field(5000, ge=1, le=100_000, description="Messages in one chunk.")

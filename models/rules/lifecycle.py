@@ -91,7 +91,8 @@ RUN_MOVES: Mapping[RunState, frozenset[RunState]] = {
     RunState.PLANNING: frozenset(
         {RunState.QUEUED, RunState.SENDING, RunState.PAUSED, RunState.COMPLETED, RunState.CLOSING, RunState.FAILED}
     ),  # back to the outbox when its flow died
-    RunState.SENDING: frozenset({RunState.PAUSED, RunState.COMPLETED, RunState.CLOSING}),
+    # Back to the outbox, one epoch later, where its flow gave its place in a worker to another organization's.
+    RunState.SENDING: frozenset({RunState.QUEUED, RunState.PAUSED, RunState.COMPLETED, RunState.CLOSING}),
     # Resuming starts a flow again, so a paused run goes back to the outbox, one epoch later.
     RunState.PAUSED: frozenset({RunState.QUEUED, RunState.CLOSING}),
     RunState.CLOSING: frozenset({RunState.CANCELLED, RunState.FAILED}),

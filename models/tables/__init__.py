@@ -6,7 +6,7 @@ from models.tables.base import Base
 from models.tables.campaigns import Campaign
 from models.tables.contacts import Contact, ContactList, ContactListMember, Suppression
 from models.tables.imports import Blob, BlobPart, ContactImport, ImportProblem
-from models.tables.machinery import Heartbeat, ProviderCircuit, RateBucket
+from models.tables.machinery import Heartbeat, ProviderCircuit, RateBucket, RateTurn
 from models.tables.messages import Event, EventKey, IncomingEvent, Message, Outbox, UncertainMessage
 from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
@@ -52,6 +52,7 @@ __all__ = [
     "Price",
     "ProviderCircuit",
     "RateBucket",
+    "RateTurn",
     "Reconciliation",
     "RequestCount",
     "Run",

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy import Double, text
 from sqlalchemy.dialects.postgresql import JSONB
@@ -49,3 +50,22 @@ class RateBucket(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     tokens: Mapped[float] = mapped_column(Double)
     refilled_at: Mapped[datetime]
+    turn: Mapped[float] = mapped_column(Double, server_default=text("0"))  # where the last one that took began
+
+
+class RateTurn(Base):
+    """A run that takes tokens of a bucket beside others: how many it had, and whether it waits for more.
+
+    Written by the function take_tokens (migration 0014). Unlogged, as the buckets are.
+    """
+
+    __tablename__ = "rate_turns"
+    __table_args__ = {"prefixes": ["UNLOGGED"]}  # noqa: RUF012
+
+    bucket: Mapped[str] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True, index=True)
+    organization_id: Mapped[UUID]
+    served: Mapped[float] = mapped_column(Double)
+    wanted: Mapped[float] = mapped_column(Double)
+    waits_until: Mapped[datetime | None]
+    seen_at: Mapped[CreatedAt]

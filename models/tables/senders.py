@@ -26,6 +26,8 @@ class EmailDomain(Base):
             unique=True,
             postgresql_where=text("status = 'verified'"),
         ),
+        CheckConstraint("rate_per_minute > 0", name="rate_per_minute"),
+        Index("ix_email_domains_rate_per_minute", "id", postgresql_where=text("rate_per_minute IS NOT NULL")),
         Index(
             "uq_email_domains_organization_id_default",
             "organization_id",
@@ -55,6 +57,7 @@ class EmailDomain(Base):
     verification_run_id: Mapped[UUID | None] = mapped_column(index=True)
     last_checked_at: Mapped[datetime | None]
     verified_at: Mapped[datetime | None]
+    rate_per_minute: Mapped[int | None]  # what may come from it a minute, of all messages together
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 
@@ -69,6 +72,8 @@ class SenderId(Base):
         CheckConstraint(one_of("provider_status", ProviderStatus), name="provider_status"),
         CheckConstraint("provider_status = 'pending' OR admin_status = 'approved'", name="stages"),
         CheckConstraint("NOT is_default OR provider_status = 'verified'", name="default_is_verified"),
+        CheckConstraint("rate_per_minute > 0", name="rate_per_minute"),
+        Index("ix_sender_ids_rate_per_minute", "id", postgresql_where=text("rate_per_minute IS NOT NULL")),
         Index(
             "uq_sender_ids_organization_id_default",
             "organization_id",
@@ -87,6 +92,7 @@ class SenderId(Base):
     message_count: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
     approved_at: Mapped[datetime | None]
     verified_at: Mapped[datetime | None]
+    rate_per_minute: Mapped[int | None]  # what may come from it a minute, of all messages together
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]
 

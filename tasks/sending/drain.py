@@ -23,11 +23,11 @@ from tasks.providers.base import LATE, OutgoingMessage, Provider
 from tasks.sending.circuit import needs_noting
 from tasks.sending.composing import Composers, compose_window
 from tasks.sending.handing_over import Ready, allowed, hand_over
-from tasks.sending.journal import Clearance, Journal
+from tasks.sending.journal import NO_CLEARANCE, Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.open_chunk import Answered, OpenChunk, finish_chunk, open_chunk
 from tasks.sending.rate import Rate
-from tasks.sending.results import RetryPolicy, to_result
+from tasks.sending.results import RetryPolicy
 from tasks.sending.tally import Tally
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,6 @@ _Opening = asyncio.Task[OpenChunk | None]
 _FRESH_SECONDS = 1.5
 _LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _WATCH_SECONDS = 0.25
-
-_NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
 
 
 @dataclass(slots=True)
@@ -98,11 +96,8 @@ class Drainer:
         self._executor.shutdown(wait=True)
 
     async def _send_chunk(self, chunk: OpenChunk, before: OpenChunk | None) -> _Opening | None:
-        """Send the chunk's windows; what is still to be recorded of it is left to be finished.
-
-        As soon as its first window is out the chunk before is finished; while its last one is out the next is opened,
-        which is returned. The journal's thread does one after the other, so two windows are in doubt here as well.
-        """
+        """Send the chunk's windows; when the first is out finish the chunk before, when the last is, open the next, which
+        is returned. The journal's thread does one after the other, so two windows are in doubt here as well."""
         lease, windows, ends = chunk.lease, chunk.windows, chunk.ends
         clearance, ready = chunk.clearance, chunk.ready
         opening: _Opening | None = None
@@ -120,7 +115,7 @@ class Drainer:
                 if self.is_ahead:
                     chunk.results, chunk.answered = self._results(chunk.answered), None
                     step = self._start_step(lease, chunk.results, ends[min(k + 1, len(ends) - 1)], following)
-                    if not following and not lease.probes and self.rate.per_minute is None:
+                    if not following and not lease.probes and not self.rate.asks:
                         opening = self._start_open()
                 ready = await self._compose_all(following)
                 chunk.answered = await sending
@@ -158,11 +153,8 @@ class Drainer:
         if opening is not None:
             await asyncio.wait([opening])
         opened = None if opening is None or opening.exception() else opening.result()
-        for left in filter(None, (before, chunk, opened)):
-            try:
-                await self._finish(left)
-            except Exception:
-                log.exception("Chunk %s could not be given back.", left.lease.no)
+        left = filter(None, (before, chunk, opened))
+        await asyncio.gather(*map(self._finish, left), return_exceptions=True)
 
     def _start_open(self) -> _Opening:
         """The next chunk, with its first window made; None when there is none, or this sender is to end."""
@@ -173,13 +165,16 @@ class Drainer:
                 self.keeper,
                 who=self.who,
                 lease_seconds=self.lease_seconds,
-                window_size=self.window_size,
+                window=self._window,
                 page_size=self.page_size,
                 is_ahead=self.is_ahead,
                 stop=lambda: self.stop() or self.is_cut_off,
             )
         )
         return asyncio.create_task(self._opened(opening))
+
+    def _window(self, planned: Sequence[PlannedMessage]) -> int:
+        return self.rate.window(planned, self.window_size) if self.rate.asks else self.window_size
 
     async def _opened(self, opening: "asyncio.Future[OpenChunk | None]") -> OpenChunk | None:
         chunk = await opening
@@ -210,18 +205,28 @@ class Drainer:
         """Wait for the rate, announce the window unless it was, and look again if what was looked up got old meanwhile;
         `go` is false as well when this sender is to end."""
         if not clearance.go or self._is_held or self.is_cut_off:
-            return _NO_CLEARANCE
-        if self.rate.per_minute is not None:
-            wait = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.wait_seconds(len(window))))
-            await self._sleep(wait)
+            return NO_CLEARANCE
+        if self.rate.asks and not await self._take(window):
+            return NO_CLEARANCE
         if not self.is_ahead and not self.stop():
             clearance = await self._start_step(lease, [], end, window)
         if clearance.go and time.monotonic() - clearance.checked_at > _FRESH_SECONDS:
             clearance = await self._in_thread(lambda: self.journal.check(window))
         if not clearance.go or self.stop() or self.keeper.is_lost():
-            self.rate.put_back(len(window))
-            return _NO_CLEARANCE
+            self.rate.put_back()
+            return NO_CLEARANCE
         return clearance
+
+    async def _take(self, window: Sequence[PlannedMessage]) -> bool:
+        """Wait for the window's tokens; False when this sender is to end before it has them, or the run is paused."""
+        while not (self.stop() or self.keeper.is_lost()):
+            turn = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.take(window)))
+            await self._sleep(turn.wait)
+            if turn.granted:
+                return True
+            if not (await self._in_thread(lambda: self.journal.check(()))).go:
+                return False
+        return False
 
     async def give_back_tokens(self) -> None:
         """Return what was taken of the rate and not used, after the last `drain_next`. `drain` does it by itself."""
@@ -270,19 +275,16 @@ class Drainer:
     async def _look_again(self, messages: Sequence[PlannedMessage]) -> Clearance:
         """In the middle of a window. `go` is false as well when this sender is to end, or cannot look."""
         if self.stop() or self.keeper.is_lost():
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
         try:
             return await self._in_thread(lambda: self.journal.check(messages))
         except StaleLease as error:
             log.warning("%s", error)
-            return _NO_CLEARANCE
+            return NO_CLEARANCE
 
     def _results(self, answered: Answered | None) -> list[Result]:
         """Made, and counted, while the next window is out: the connections wait for nothing."""
-        if answered is None:
-            return []
-        pairs = zip(answered.messages, answered.outcomes, strict=True)
-        results = answered.held_back + [to_result(message, outcome, self.policy) for message, outcome in pairs]
+        results = [] if answered is None else answered.results(self.policy)
         self.tally.add(results)
         return results
 

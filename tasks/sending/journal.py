@@ -43,6 +43,10 @@ class Clearance:
     troubled: bool = False  # the provider was not well lately
 
 
+NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
+NOTHING_SAID = Clearance(go=True, suppressed=frozenset(), checked_at=0.0)  # yet: the window's own step will
+
+
 @dataclass(frozen=True, slots=True)
 class Journal:
     """Writes for one sender. Blocking: called from a thread of its own, one call at a time."""

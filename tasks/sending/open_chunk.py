@@ -4,19 +4,19 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from models.errors import StaleLease
 from models.rules.circuit import PROBE_MESSAGES
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import Outcome, OutgoingMessage
-from tasks.sending.journal import Clearance, Journal
+from tasks.sending.journal import NOTHING_SAID, Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
-from tasks.sending.rate import careful_size
+from tasks.sending.results import RetryPolicy, to_result
+from tasks.sending.windows import careful_size, ends_of
 
 log = logging.getLogger(__name__)
-
-_NOTHING_SAID = Clearance(go=True, suppressed=frozenset(), checked_at=0.0)  # yet: the window's own step will
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,11 @@ class Answered:
     messages: list[PlannedMessage]
     outcomes: list[Outcome]
     held_back: list[Result]
+
+    def results(self, policy: RetryPolicy) -> list[Result]:
+        """What is to be recorded."""
+        pairs = zip(self.messages, self.outcomes, strict=True)
+        return self.held_back + [to_result(message, outcome, policy) for message, outcome in pairs]
 
 
 @dataclass(slots=True)
@@ -43,11 +48,7 @@ class OpenChunk:
     is_lost: bool = False  # the journal failed, or it is another sender's: its results are evidence
 
     def __post_init__(self) -> None:
-        self.ends = []
-        end = self.lease.cursor
-        for window in self.windows:
-            end += len(window)
-            self.ends.append(end)
+        self.ends = ends_of(self.lease.cursor, self.windows)
 
     @property
     def cursor(self) -> int:
@@ -61,7 +62,7 @@ def open_chunk(
     *,
     who: str,
     lease_seconds: float,
-    window_size: int,
+    window: Callable[[Sequence[PlannedMessage]], int],
     page_size: int | None,
     is_ahead: bool,
     stop: Callable[[], bool],
@@ -79,8 +80,8 @@ def open_chunk(
             planned = journal.read(lease, page_size)
             if lease.probes:
                 planned = planned[:PROBE_MESSAGES]
-            size = careful_size(window_size, lease.takeovers)
-            chunk = OpenChunk(lease, [planned[i : i + size] for i in range(0, len(planned), size)], _NOTHING_SAID)
+            size = careful_size(journal.insist(partial(window, planned)), lease.takeovers)
+            chunk = OpenChunk(lease, [planned[i : i + size] for i in range(0, len(planned), size)], NOTHING_SAID)
             if is_ahead:
                 end, upcoming = (chunk.ends[0], chunk.windows[0]) if planned else (lease.size, [])
                 chunk.clearance = journal.step(lease, [], cursor=end, upcoming=upcoming)

@@ -53,6 +53,7 @@ class _Window:
     claimed: list[Claimed]
     checked_at: float  # time.monotonic, before what is known of the recipients was looked up
     provider: Provider
+    wait: float  # seconds until its tokens are there
     renewed_at: float = field(default=0.0)
     is_handed_over: bool = field(default=False)
 
@@ -93,13 +94,7 @@ class OutboxSender:
         """Send until `stop`. Raises SetupError for a provider that cannot be opened."""
         self._loop = asyncio.get_running_loop()
         watch = [asyncio.create_task(self._renew()), asyncio.create_task(self._watch())]
-        journal = OutboxJournal(
-            self._database,
-            self._channel,
-            self._open().name,
-            who=self._who,
-            lease_seconds=self._settings.lease_seconds,
-        )
+        journal = OutboxJournal(self._database, self._settings, self._channel, self._open().name, who=self._who)
         try:
             while self._stop_at is None:
                 await self._round(journal)
@@ -123,13 +118,13 @@ class OutboxSender:
         self._woken.clear()
         checked_at = time.monotonic()
         try:
-            claimed = await self._in_thread(lambda: journal.claim(room))
+            claims = await self._in_thread(lambda: journal.claim(room))
         except DATABASE_AWAY as error:
             log.warning("Postgres is away: %s", str(error).splitlines()[0])
             await asyncio.sleep(_AWAY_SECONDS)
             return
-        if claimed:
-            window = _Window(claimed, checked_at, provider, renewed_at=checked_at)
+        if claimed := claims.messages:
+            window = _Window(claimed, checked_at, provider, claims.wait, renewed_at=checked_at)
             task = asyncio.create_task(self._deliver(journal, window))
             self._windows[task] = window
             task.add_done_callback(self._delivered)
@@ -175,6 +170,8 @@ class OutboxSender:
         answers: list[Answer] = []
         going: list[tuple[Claimed, OutgoingMessage]] = []
         claimed_at = time.monotonic()
+        if window.wait:
+            await asyncio.sleep(min(window.wait, _FRESH_SECONDS + _LEAST_SECONDS))
         try:
             made = await self._composed(window.claimed)
         except DATABASE_AWAY:
@@ -188,7 +185,8 @@ class OutboxSender:
                 answers.append(Answer(claimed, message))
             else:
                 going.append((claimed, message))
-        if time.monotonic() - claimed_at > _FRESH_SECONDS:  # reading a content took that long: it is at hand next time
+        # Reading a content took that long, which is at hand next time; or others had taken what was there of a rate.
+        if time.monotonic() - claimed_at > _FRESH_SECONDS:
             return answers + [Answer(claimed, None) for claimed, _ in going], []
         until = max(window.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
         outcomes = await self._outcomes(window, [message for _, message in going], until) if going else []

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.rules.circuit import PROBE_MESSAGES
 from models.rules.lifecycle import MessageState
 from models.session import DATABASE_AWAY, Database
+from models.settings import Settings
 from models.store import outbox
 from models.store.chunks import Counts
 from models.store.circuits import standing
@@ -28,6 +29,7 @@ from models.tables import Run
 from tasks.providers.base import Outcome
 from tasks.sending.circuit import Circuit, needs_noting
 from tasks.sending.journal import SILENT_SECONDS
+from tasks.sending.outbox_rate import OutboxRate
 from tasks.sending.results import count_results
 
 log = logging.getLogger(__name__)
@@ -45,18 +47,27 @@ class Answer:
     result: Result | None
 
 
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Messages that were claimed; they may be handed over `wait` seconds from now, when their tokens are there."""
+
+    messages: list[Claimed]
+    wait: float = 0.0
+
+
 _Decided = tuple[Claimed, Result]
 
 
 class OutboxJournal:
     """Claims and writes for one channel of one courier. Blocking; calls may overlap."""
 
-    def __init__(self, database: Database, channel: str, provider: str, *, who: str, lease_seconds: float) -> None:
+    def __init__(self, database: Database, settings: Settings, channel: str, provider: str, *, who: str) -> None:
         self._database = database
+        self._rate = OutboxRate.of(database, settings, channel, provider)
         self._channel = channel
         self._provider = provider
         self._who = who
-        self._lease_seconds = lease_seconds
+        self._lease_seconds = settings.lease_seconds
         self._claims = 0
         self._unheard: list[str] = []
         self._peeking: psycopg.Connection | None = None
@@ -64,23 +75,33 @@ class OutboxJournal:
         self._is_troubled = False  # the provider was not well, at the last claim
         self._is_idle = False  # nothing was found the last time
 
-    def claim(self, limit: int) -> list[Claimed]:
-        """Claim at most `limit` messages; they may be handed over when this has returned. One call at a time."""
-        if self._is_idle and not self._is_due():
-            return []
+    def claim(self, limit: int) -> Claims:
+        """Claim at most `limit` messages, no more than the rates allow; they may be handed over when this has returned.
+
+        One call at a time.
+        """
+        if self._rate.rests or (self._is_idle and not self._is_due()):
+            return Claims([])
         self._claims += 1
         who = f"{self._who}/{self._claims}"
         try:
+            most = self._rate.room(limit)
+            if most == 0:
+                return Claims([])
             with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 for before in self._unheard:
                     outbox.release(session, before)
-                claimed = self._claim(session, who, limit)
+                claimed = self._claim(session, who, most)
+            taken = self._rate.take(claimed)
+            if taken.put_off:
+                with self._database.transaction(None) as session:
+                    outbox.put_off(session, taken.put_off)
         except DATABASE_AWAY:
             self._unheard.append(who)
             raise
         self._unheard.clear()
         self._is_idle = not claimed
-        return claimed
+        return Claims([each for each in claimed if each.message.id not in taken.put_off], taken.wait)
 
     def _claim(self, session: Session, who: str, limit: int) -> list[Claimed]:
         """Nothing while the provider is left alone; a few where this is to see whether it works again."""
@@ -125,6 +146,7 @@ class OutboxJournal:
             held = outbox.lock_claims(session, [answer.claimed for answer in answers])
             self._write(session, [answer for answer in answers if answer.claimed.message.id in held])
             _settle_ended(session, runs)
+        self._rate.give_back([answer.claimed for answer in answers if answer.result is None])
         late = [
             (answer.claimed, answer.result)
             for answer in answers

@@ -1,70 +1,114 @@
-"""How fast a run may send, over all its senders on all machines."""
+"""How fast a run may send, over all its senders on all machines: its own rate, its provider account's, its sender's."""
 
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
+from models.rules.rate_limits import Limit
 from models.session import Database
-from models.store.rate_buckets import give_back_tokens, take_tokens
+from models.settings import Settings
+from models.store.messages import PlannedMessage
+from models.store.rate_buckets import give_back_tokens, stop_waiting, take_for_run, take_in_debt
+from tasks.sending.sender_rates import SenderRates
+
+
+def account_limit(settings: Settings, channel: str, provider: str) -> Limit | None:
+    """The rate of the account that a channel's provider is used by; None where it has none. Named as its circuit is."""
+    rates = {"email": settings.email_rate_per_minute, "sms": settings.sms_rate_per_minute}
+    per_minute = rates[channel]
+    return None if per_minute is None else Limit(f"account:{channel}/{provider}", per_minute)
+
+
+def run_limit(run_id: UUID, per_minute: int | None) -> Limit | None:
+    """The rate of a run."""
+    return None if per_minute is None else Limit(f"run:{run_id}", per_minute)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Whether a window may go out, `wait` seconds from now; if not, it is to be asked for again then."""
+
+    granted: bool
+    wait: float = 0.0
 
 
 @dataclass(slots=True)
 class Rate:
-    """A share of a token bucket in Postgres, taken in blocks of about a second. `per_minute` None: no limit."""
+    """What one sender takes of token buckets in Postgres, for the windows of one run. Blocking.
+
+    Of the run's own rate, where it is the only one, it takes a block of about a second and may be early: it waits
+    itself. Of rates that others share it takes what a window needs, when all of it is there.
+    """
 
     database: Database
-    name: str
-    per_minute: int | None
-    _left: int = field(default=0)
-    _usable_at: float = field(default=0.0)
+    run_id: UUID
+    organization_id: UUID
+    own: Limit | None = None
+    account: Limit | None = None
+    senders: SenderRates | None = None
+    _in_hand: Counter[Limit] = field(default_factory=Counter)
+    _last: Counter[Limit] = field(default_factory=Counter)  # what the last window took
+    _usable_at: float = 0.0
+    _is_waiting: bool = False
 
     @property
-    def per_second(self) -> float | None:
-        """The limit in messages a second."""
-        return None if self.per_minute is None else self.per_minute / 60
+    def asks(self) -> bool:
+        """Whether `window` and `take` have anything to ask: else they need not be called."""
+        is_limited = self.own is not None or self.account is not None
+        return is_limited or (self.senders is not None and self.senders.may_limit(self.organization_id))
 
-    def wait_seconds(self, messages: int) -> float:
-        """Take tokens for as many messages; returns how long to wait before they may go out."""
-        if self.per_second is None:
-            return 0.0
-        if self._left < messages:
-            wanted = max(messages, int(self.per_second))
-            # A burst of one second: the first window starts at once, and a pause is not made up for.
-            with self.database.transaction(None) as session:
-                wait = take_tokens(
-                    session, self.name, wanted=wanted, per_second=self.per_second, burst=max(1.0, self.per_second)
-                )
-            self._left += wanted
-            self._usable_at = time.monotonic() + wait
-        self._left -= messages
-        return max(0.0, self._usable_at - time.monotonic())
+    def window(self, messages: Sequence[PlannedMessage], most: int) -> int:
+        """How many of the messages may go out at once, at most `most`."""
+        limits = [*self._of_senders(messages), self.own, self.account]
+        return min([most, *(limit.window for limit in limits if limit is not None)])
 
-    def put_back(self, messages: int) -> None:
-        """So many messages did not go out after all: their tokens are for the next."""
-        if self.per_minute is not None:
-            self._left += messages
+    def take(self, messages: Sequence[PlannedMessage]) -> Turn:
+        """Take tokens for a window."""
+        self._last = self._of_senders(messages)
+        if not self._last and self.account is None:
+            return Turn(granted=True, wait=self._take_own(len(messages)))
+        self._last |= Counter({limit: len(messages) for limit in (self.own, self.account) if limit is not None})
+        missing = self._last - self._in_hand
+        if missing:
+            with self.database.autocommit() as connection:
+                wait = take_for_run(connection, missing, self.run_id, self.organization_id)
+            self._is_waiting = wait > 0
+            if self._is_waiting:
+                self._last = Counter()
+                return Turn(granted=False, wait=wait)
+            self._in_hand += missing
+        self._in_hand -= self._last
+        return Turn(granted=True, wait=max(0.0, self._usable_at - time.monotonic()))
+
+    def put_back(self) -> None:
+        """The window that was last taken for did not go out after all: its tokens are for the next."""
+        self._in_hand += self._last
+        self._last = Counter()
 
     def give_back(self) -> None:
-        """Return what is left to the bucket, for this run's other senders and the next one."""
-        if self._left:
-            with self.database.transaction(None) as session:
-                give_back_tokens(session, self.name, self._left)
-            self._left = 0
+        """Return what is left, for this run's other senders, the next one, and everybody."""
+        if self._in_hand or self._is_waiting:
+            with self.database.autocommit() as connection:
+                give_back_tokens(connection, self._in_hand)
+                stop_waiting(connection, self.run_id)
+            self._in_hand, self._is_waiting = Counter(), False
 
+    def _of_senders(self, messages: Sequence[PlannedMessage]) -> Counter[Limit]:
+        if self.senders is None or not self.senders.may_limit(self.organization_id):
+            return Counter()
+        return self.senders.count(self.organization_id, [message.content_id for message in messages])
 
-def window_size(*, batch_size: int, messages_per_call: int, per_minute: int | None) -> int:
-    """Messages in a window: what goes out between two looks at pause, suppression and rate.
-
-    At most what a provider takes in one call, since a killed sender leaves two windows in doubt; at most one second of
-    the rate.
-    """
-    second = batch_size if per_minute is None else max(1, per_minute // 60)
-    return max(1, min(batch_size, messages_per_call, second))
-
-
-def careful_size(size: int, takeovers: int) -> int:
-    """The window where so many senders died in a row: a quarter for each, at last a single message.
-
-    What is out when a sender dies is in doubt. Where something in the messages ends one sender after another, most of
-    the chunk would be: so each of them doubts less, until it is the message itself.
-    """
-    return max(1, size >> 2 * min(takeovers, 8))
+    def _take_own(self, messages: int) -> float:
+        if self.own is None:
+            return 0.0
+        if self._in_hand[self.own] < messages:
+            wanted = max(messages, int(self.own.per_second))
+            with self.database.autocommit() as connection:
+                wait = take_in_debt(connection, self.own, wanted)
+            self._in_hand[self.own] += wanted
+            self._usable_at = time.monotonic() + wait
+        self._in_hand[self.own] -= messages
+        self._last = Counter({self.own: messages})
+        return max(0.0, self._usable_at - time.monotonic())

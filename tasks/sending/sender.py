@@ -26,10 +26,12 @@ from tasks.sending.composing import ContentComposers
 from tasks.sending.drain import Drainer
 from tasks.sending.journal import Journal
 from tasks.sending.lease_keeper import LeaseKeeper
-from tasks.sending.rate import Rate, window_size
+from tasks.sending.rate import Rate, account_limit, run_limit
 from tasks.sending.results import RetryPolicy
+from tasks.sending.sender_rates import SenderRates
 from tasks.sending.strand import Strand
 from tasks.sending.tally import Tally
+from tasks.sending.windows import window_size
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class Sender:
         self._composers: dict[tuple[bool, bool], ContentComposers] = {}
         self._providers: dict[str, Provider] = {}
         self._names: dict[str, str] = {}  # of providers, by channel
+        self._sender_rates = {channel: SenderRates(database, channel) for channel in ("email", "sms")}
         self._keeper = LeaseKeeper(database, settings.lease_seconds)
         # uvloop: the same loop on asyncio's own reaches two thirds of the messages a second.
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
@@ -137,25 +140,24 @@ class Sender:
             self._providers[channel] = open_provider(self._settings, channel)
             self._names[channel] = self._providers[channel].name
         provider, settings, database = self._providers[channel], self._settings, self._database
-        per_minute = run.send_rate_per_minute
+        own, account = run_limit(run.id, run.send_rate_per_minute), account_limit(settings, channel, provider.name)
+        slowest = min((limit.per_minute for limit in (own, account) if limit is not None), default=None)
         return Drainer(
             journal=Journal(database, run.id, run.organization_id, epoch, channel, provider.name, self._keeper.is_lost),
             keeper=self._keeper,
             provider=provider,
             composers=self._composers_for(run, merges=provider.capabilities.merges),
-            rate=Rate(database, f"run:{run.id}", per_minute),
+            rate=Rate(database, run.id, run.organization_id, own, account, self._sender_rates[channel]),
             policy=RetryPolicy(settings.retry_attempts, settings.retry_base_seconds),
             window_size=window_size(
-                batch_size=run.batch_size,
-                messages_per_call=provider.capabilities.messages_per_call,
-                per_minute=per_minute,
+                batch_size=run.batch_size, messages_per_call=provider.capabilities.messages_per_call
             ),
             lease_seconds=settings.lease_seconds,
             who=f"{socket.gethostname()}:{os.getpid()}",
             stop=stop,
             tally=tally if tally is not None else Tally(),
-            is_ahead=not is_paced(per_minute),
-            page_size=page_size(per_minute),
+            is_ahead=not is_paced(slowest),
+            page_size=page_size(run.send_rate_per_minute),
             _executor=Strand(threads) if threads is not None else ThreadPoolExecutor(1, thread_name_prefix="journal"),
         )
 

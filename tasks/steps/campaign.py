@@ -22,6 +22,7 @@ from tasks.runs.results import store_results
 from tasks.sending.sender import send_run
 from tasks.sending.tally import Tally
 from tasks.steps.engine import flow_database, flow_settings
+from tasks.steps.places import Turn
 from tasks.steps.reports import Progress, publish_funnel, publish_results
 
 _POLL_SECONDS = 0.5
@@ -62,9 +63,14 @@ def plan(run_id: UUID) -> Planned | None:
 
 
 @task(name="send", cache_policy=NO_CACHE)
-def send(run_id: UUID, epoch: int) -> Tally:
-    """Send what is free to be sent, showing progress; on SIGTERM or a cancel everything is recorded and given back."""
+def send(run_id: UUID, epoch: int, is_helper: bool = False) -> Tally:
+    """Send what is free to be sent, showing progress; on SIGTERM or a cancel everything is recorded and given back.
+
+    The same where a campaign of an organization that has no place in a worker waits for one; this one is queued again
+    then, unless this is one of its helpers.
+    """
     stop = threading.Event()
+    turn = Turn(run_id, epoch, is_helper)
     tally = Tally()
     failure: list[BaseException] = []
 
@@ -82,6 +88,8 @@ def send(run_id: UUID, epoch: int) -> Tally:
         while sender.is_alive():
             sender.join(timeout=_POLL_SECONDS)
             progress.show()
+            if turn.is_over():
+                stop.set()
     finally:
         stop.set()
         sender.join(timeout=_STOP_SECONDS)
@@ -90,6 +98,7 @@ def send(run_id: UUID, epoch: int) -> Tally:
     progress.show(last=True)
     if failure:
         raise failure[0]
+    turn.end()
     return tally
 
 

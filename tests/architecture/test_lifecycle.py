@@ -51,7 +51,7 @@ CAMPAIGNS = {Channel.EMAIL: EMAIL_CAMPAIGNS, Channel.SMS: SMS_CAMPAIGNS}
 RUNS = {
     "queued": "planning sending paused closing failed",
     "planning": "queued sending paused completed closing failed",
-    "sending": "paused completed closing",
+    "sending": "queued paused completed closing",
     "paused": "queued closing",
     "closing": "cancelled failed",
     "completed": "",

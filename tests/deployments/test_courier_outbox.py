@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from deployments import courier_drainers
 from deployments.courier import Courier
+from deployments.courier_children import DRAINER
 from models.pipelines import SEND_BULK
 from models.rules.lifecycle import RunKind
 from models.session import Database, Role
@@ -108,6 +109,6 @@ def test_a_run_that_nobody_takes_is_sent_by_the_courier(engine, make_courier, st
         session.execute(text("UPDATE runs SET alive_at = now() - interval '1 minute'"))
     courier = make_courier()
     adopted = []
-    courier._children.start = lambda run_id, epoch: adopted.append((run_id, epoch)) or True  # type: ignore[method-assign]
+    courier._children.start = lambda *started: adopted.append(started) or True  # type: ignore[method-assign]
     courier.tick()
-    assert adopted == [(run.id, 1)]
+    assert adopted == [(DRAINER, str(run.id), "1")]

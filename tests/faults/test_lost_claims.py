@@ -17,7 +17,7 @@ NUMBERS = [f"+37060000{no:03d}" for no in range(6)]
 
 
 def _journal(engine, who="first"):
-    return OutboxJournal(engine.database, "sms", "sandbox", who=who, lease_seconds=15)
+    return OutboxJournal(engine.database, engine.settings, "sms", "sandbox", who=who)
 
 
 def _answers(claimed, state=MessageState.ACCEPTED):
@@ -32,7 +32,7 @@ def _let_claims_run_out(engine):
 def test_two_couriers_never_claim_the_same(make_engine):
     engine = make_engine(contacts=1)
     singles(engine, "sms", NUMBERS)
-    first, second = _journal(engine).claim(4), _journal(engine, "second").claim(200)
+    first, second = _journal(engine).claim(4).messages, _journal(engine, "second").claim(200).messages
     ids = [claimed.message.id for claimed in [*first, *second]]
     assert (len(first), len(second), len(set(ids))) == (4, 2, 6)
 
@@ -42,7 +42,7 @@ def test_what_another_courier_has_locked_is_not_waited_for(make_engine):
     singles(engine, "sms", NUMBERS)
     with engine.database.transaction(None) as session:
         driver(session).execute("SELECT 1 FROM outbox LIMIT 2 FOR UPDATE")
-        assert len(_journal(engine).claim(200)) == 4
+        assert len(_journal(engine).claim(200).messages) == 4
 
 
 def test_a_claim_that_ran_out_is_uncertain_and_a_late_answer_is_still_true(make_engine):
@@ -50,7 +50,7 @@ def test_a_claim_that_ran_out_is_uncertain_and_a_late_answer_is_still_true(make_
     singles(engine, "sms", NUMBERS[:3])
     run = engine.find(small_run(engine, RunKind.BULK, NUMBERS[3:]).run_id)
     journal = _journal(engine)
-    claimed = journal.claim(200)
+    claimed = journal.claim(200).messages
     _let_claims_run_out(engine)
     assert flag_lost(engine.database) == 6
     assert message_states(engine) == {"uncertain": 6}
@@ -68,7 +68,7 @@ def test_an_answer_that_comes_before_anybody_looked_for_lost_claims_is_simply_wr
     engine = make_engine(contacts=1)
     singles(engine, "sms", NUMBERS)
     journal = _journal(engine)
-    claimed = journal.claim(200)
+    claimed = journal.claim(200).messages
     _let_claims_run_out(engine)
     journal.record(_answers(claimed))
     assert flag_lost(engine.database) == 0
@@ -81,7 +81,7 @@ def test_a_record_whose_commit_got_lost_is_not_written_twice(make_engine, state)
     singles(engine, "sms", NUMBERS[:3])
     run = engine.find(small_run(engine, RunKind.BULK, NUMBERS[3:]).run_id)
     journal = _journal(engine)
-    claimed = journal.claim(200)
+    claimed = journal.claim(200).messages
     for _ in range(2):
         journal.record(_answers(claimed, state))
     totals = engine.totals(run)
@@ -104,15 +104,15 @@ def test_a_claim_whose_commit_got_lost_is_given_back(make_engine, monkeypatch):
     with pytest.raises(OperationalError):
         journal.claim(200)
     monkeypatch.setattr(outbox, "claim", claim)
-    assert _journal(engine, "second").claim(200) == []
-    assert len(journal.claim(200)) == 6
+    assert _journal(engine, "second").claim(200).messages == []
+    assert len(journal.claim(200).messages) == 6
 
 
 def test_what_was_given_back_is_sent(make_engine):
     engine = make_engine(contacts=1)
     singles(engine, "sms", NUMBERS)
     journal = _journal(engine)
-    journal.record([Answer(claimed, None) for claimed in journal.claim(200)])
+    journal.record([Answer(claimed, None) for claimed in journal.claim(200).messages])
     send_everything(engine, "sms")
     assert message_states(engine) == {"accepted": 6}
     assert count(engine, "SELECT min(tries) FROM messages") == 1

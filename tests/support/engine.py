@@ -104,6 +104,13 @@ class Engine:
             engine.recipients = [str(row["email"]) for row in rows]
         return engine
 
+    def another(self, name: str = "Globex") -> "Engine":
+        """The same engine at work for another organization, which has credits and nobody to write to."""
+        with self.database.transaction(None) as session:
+            organization = create_organization(session, name=name)
+            top_up(session, organization.id, Decimal(1000), reference="start")
+        return Engine(self.settings, self.database, organization.id, self.list_id)
+
     def campaign(self, **values: object) -> UUID:
         """A draft to everybody on the list."""
         campaign_id = new_id()

@@ -44,7 +44,7 @@ def singles(engine: Engine, channel: str, recipients: Sequence[str], words: str 
     """Single messages, accepted as the API does it."""
     with engine.database.transaction(engine.organization_id) as session:
         return [
-            accept_single(session, engine.organization_id, channel, message)
+            accept_single(session, engine.organization_id, channel, message).message_id
             for message in _messages(engine, channel, recipients, words)
         ]
 

@@ -96,7 +96,7 @@ class Puppet:
             keeper=_Keeper(),  # type: ignore[arg-type]
             provider=self,
             composers=SimpleNamespace(known=lambda messages: {m.content_id: _compose for m in messages}),  # type: ignore[arg-type]
-            rate=Rate(engine.database, "none", None),
+            rate=Rate(engine.database, run_id, engine.organization_id),
             policy=RetryPolicy(attempts=3, base_seconds=0.0),
             window_size=2,
             lease_seconds=3600,

@@ -92,6 +92,11 @@ class Stack:
             seconds,
         )
 
+    def wait_sent(self, campaign_id: str, *, more_than: int = 0, seconds: float = 120.0) -> None:
+        """Until so many messages of the campaign were sent."""
+        what = f"more than {more_than} messages"
+        wait_for(what, lambda: int(self.campaign(campaign_id)["total_sent"]) > more_than, seconds)
+
     def prefect(self, method: str, path: str, **arguments: Any) -> Any:
         """A request to Prefect's API."""
         url = f"{self.demo.prefect_url}/api{path}"

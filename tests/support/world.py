@@ -175,7 +175,7 @@ class World:
 
     def _message(self, channel: str) -> UUID:
         with self.engine.transaction(None) as session:
-            return accept_single(session, self.organization_id, channel, self._new_message(session, channel))
+            return accept_single(session, self.organization_id, channel, self._new_message(session, channel)).message_id
 
     def _batch(self) -> UUID:
         with self.engine.transaction(None) as session:

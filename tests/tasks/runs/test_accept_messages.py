@@ -35,7 +35,7 @@ def test_a_single_message_is_written_charged_and_in_the_outbox(make_engine: Call
     engine = make_engine(contacts=1, credits_="1")
     [message] = _messages(engine, 1)
     with engine.database.transaction(engine.organization_id) as session:
-        id_ = accept_single(session, engine.organization_id, "sms", message)
+        id_ = accept_single(session, engine.organization_id, "sms", message).message_id
     with engine.database.transaction(None) as session:
         row = session.execute(select(Message).where(Message.id == id_)).scalar_one()
         assert (row.run_id, row.state, row.recipient, row.segments) == (None, "planned", message.recipient, 1)

@@ -1,7 +1,5 @@
 """One sender for all runs of a kind."""
 
-from decimal import Decimal
-
 import pytest
 from sqlalchemy import text
 
@@ -10,7 +8,6 @@ from models.pipelines import SEND_BULK
 from models.rules.lifecycle import RunKind
 from models.store import heartbeats
 from models.store.loose_ends import orphaned_runs, runs_to_drain, waits_for_drainer
-from models.store.organizations import create_organization, top_up
 from models.store.runs import note_send_failure
 from tasks.runs.alive import beating
 from tasks.sending.draining import Drained, drain_runs
@@ -29,16 +26,9 @@ def _drain(engine: Engine, kind: RunKind) -> Drained:
     return drained
 
 
-def _other(engine: Engine) -> Engine:
-    with engine.database.transaction(None) as session:
-        globex = create_organization(session, name="Globex")
-        top_up(session, globex.id, Decimal(1000), reference="start")
-    return Engine(engine.settings, engine.database, globex.id, engine.list_id)
-
-
 def test_runs_of_all_organizations_are_sent_and_closed(make_engine):
     engine = make_engine(contacts=1)
-    accepted = [small_run(whose, RunKind.BULK, _numbers(150)) for whose in (engine, _other(engine), engine)]
+    accepted = [small_run(whose, RunKind.BULK, _numbers(150)) for whose in (engine, engine.another(), engine)]
     assert all(run.needs_flow for run in accepted)
     drained = _drain(engine, RunKind.BULK)
     assert {run: tally.accepted for run, tally in drained.runs.items()} == {run.run_id: 150 for run in accepted}
@@ -59,7 +49,7 @@ def test_it_takes_its_own_kind_only_and_nothing_of_the_outbox(make_engine):
 def test_organizations_take_turns(make_engine):
     engine = make_engine(contacts=1)
     first = [small_run(engine, RunKind.BULK, _numbers(101)).run_id for _ in range(3)]
-    second = small_run(_other(engine), RunKind.BULK, _numbers(101)).run_id
+    second = small_run(engine.another(), RunKind.BULK, _numbers(101)).run_id
     with engine.database.transaction(None) as session:
         assert [run.run_id for run in runs_to_drain(session, RunKind.BULK, limit=9)] == [first[0], second, *first[1:]]
 

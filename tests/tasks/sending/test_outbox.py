@@ -5,7 +5,6 @@ from decimal import Decimal
 from sqlalchemy import text
 
 from models.rules.lifecycle import RunKind
-from models.store.organizations import create_organization, top_up
 from models.store.outbox import claim
 from tasks.providers.sandbox import SandboxProvider
 from tests.support.engine import Engine
@@ -139,10 +138,7 @@ def test_a_slow_recipient_holds_up_nobody(make_engine):
 
 def test_an_organization_with_one_message_does_not_wait_for_one_with_thousands(make_engine):
     first = make_engine(contacts=1)
-    with first.database.transaction(None) as session:
-        globex = create_organization(session, name="Globex")
-        top_up(session, globex.id, Decimal(1), reference="start")
-    second = Engine(first.settings, first.database, globex.id, first.list_id)
+    second = first.another()
     singles(first, "sms", [NUMBER.format(no) for no in range(600)])
     [id_] = singles(second, "sms", [NUMBER.format(700)])
     assert count(first, "SELECT count(*) FROM outbox") == 601

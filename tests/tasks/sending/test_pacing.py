@@ -76,14 +76,14 @@ def test_tokens_that_are_used_are_those_of_the_messages(make_engine, server):
     engine = make_engine(contacts=12, smtp_url=server.url)
     run = engine.planned(send_rate_per_minute=FAST, batch_size=5)
     taken = []
-    take = drain_module.Rate.wait_seconds
+    take = drain_module.Rate.take
 
     def count(self, messages):
-        taken.append(messages)
+        taken.append(len(messages))
         return take(self, messages)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(drain_module.Rate, "wait_seconds", count)
+        patch.setattr(drain_module.Rate, "take", count)
         send_paced(engine.database, engine.settings, idle_seconds=0, stop=lambda: False)
     assert taken == [5, 5, 2]
     assert engine.totals(run).sent == 12

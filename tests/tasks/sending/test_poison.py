@@ -17,7 +17,7 @@ from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMes
 from tasks.runs.control import resume_campaign
 from tasks.runs.guard import pause_failing
 from tasks.sending.handing_over import hand_over
-from tasks.sending.rate import careful_size
+from tasks.sending.windows import careful_size
 
 
 class Provider:
