@@ -96,8 +96,8 @@ class Drainer:
         self._executor.shutdown(wait=True)
 
     async def _send_chunk(self, chunk: OpenChunk, before: OpenChunk | None) -> _Opening | None:
-        """Send the chunk's windows; when the first is out finish the chunk before, when the last is, open the next, which
-        is returned. The journal's thread does one after the other, so two windows are in doubt here as well."""
+        """When the first window is out finish the chunk before; when the last is, open the next, and return it.
+        The journal's thread does one after the other, so two windows are in doubt here as well."""
         lease, windows, ends = chunk.lease, chunk.windows, chunk.ends
         clearance, ready = chunk.clearance, chunk.ready
         opening: _Opening | None = None
@@ -153,8 +153,7 @@ class Drainer:
         if opening is not None:
             await asyncio.wait([opening])
         opened = None if opening is None or opening.exception() else opening.result()
-        left = filter(None, (before, chunk, opened))
-        await asyncio.gather(*map(self._finish, left), return_exceptions=True)
+        await asyncio.gather(*map(self._finish, filter(None, (before, chunk, opened))), return_exceptions=True)
 
     def _start_open(self) -> _Opening:
         """The next chunk, with its first window made; None when there is none, or this sender is to end."""
