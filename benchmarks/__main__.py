@@ -13,16 +13,20 @@ from benchmarks.api import measure_api
 from benchmarks.batches import measure_batches
 from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
+from benchmarks.end_to_end import measure_campaign
 from benchmarks.handover import measure_handover
 from benchmarks.http_providers import measure_http_providers
 from benchmarks.importing import flow_start_seconds, measure_import
 from benchmarks.machine import fresh_database, running_postgres
 from benchmarks.measure import Bench, Figure
+from benchmarks.million import measure_million
 from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
 from benchmarks.singles import measure_singles
 
-Kind = Literal["plan", "dispatch", "composing", "import", "singles", "handover", "batches", "api", "http"]
+Kind = Literal[
+    "plan", "dispatch", "composing", "import", "singles", "handover", "batches", "api", "http", "campaign", "million"
+]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
 _RESULTS = Path(__file__).parent / "results"
@@ -32,6 +36,7 @@ app = App(name="python -m benchmarks", help="Measure ExoSend, each figure beside
 STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
     "api": [measure_api],
     "batches": [measure_batches],
+    "campaign": [measure_campaign],
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],
     "handover": [measure_handover],
@@ -41,6 +46,7 @@ STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
         lambda bench: [measure_import(bench, phones=True, onto_list=False)],
         lambda bench: [measure_import(bench, phones=False, onto_list=True)],
     ],
+    "million": [measure_million],
     "plan": [
         lambda bench: [measure_plan(bench, 100_000)],
         lambda bench: [measure_plan(bench, 1_000_000)],

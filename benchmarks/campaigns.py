@@ -33,6 +33,20 @@ def start_campaign(
     batch_size: int = 500,
 ) -> Run:
     """A run of that content that is accepted and not planned."""
+    campaign_id = draft_campaign(database, organization_id, list_id, segment, batch_size=batch_size)
+    with database.transaction(organization_id) as session:
+        return accept_campaign(session, organization_id, campaign_id, settings=settings, started_by="benchmark")
+
+
+def draft_campaign(
+    database: Database,
+    organization_id: UUID,
+    list_id: UUID,
+    segment: Mapping[str, object],
+    *,
+    batch_size: int = 500,
+) -> UUID:
+    """A draft of that content; its id."""
     with database.transaction(organization_id) as session:
         campaign = Campaign(
             id=new_id(),
@@ -45,8 +59,7 @@ def start_campaign(
             batch_size=batch_size,
         )
         session.add(campaign)
-        session.flush()
-        return accept_campaign(session, organization_id, campaign.id, settings=settings, started_by="benchmark")
+    return campaign.id
 
 
 def _lines_for(message_bytes: int) -> int:

@@ -42,7 +42,8 @@ class Aim:
 class Figure:
     """One line of the table. Of several runs the fastest counts: on a machine with other work it was disturbed least.
 
-    `ratio` is product ÷ limit: of seconds, or of speeds where `compare` is "speed".
+    `ratio` is product ÷ limit: of seconds, of speeds where `compare` is "speed", of bytes (which then stand in place of
+    the seconds) where it is "memory".
     """
 
     name: str
@@ -51,7 +52,7 @@ class Figure:
     unit: str
     product_seconds: tuple[float, ...]
     limit_seconds: tuple[float, ...]
-    compare: Literal["time", "speed"] = "time"
+    compare: Literal["time", "speed", "memory"] = "time"
     aim: Aim | None = None
     notes: Mapping[str, Note] = field(default_factory=dict)
 
@@ -68,7 +69,7 @@ class Figure:
     @property
     def ratio(self) -> float:
         """See the class."""
-        return self.product / self.limit if self.compare == "time" else self.limit / self.product
+        return self.limit / self.product if self.compare == "speed" else self.product / self.limit
 
     @property
     def met(self) -> bool | None:

@@ -26,7 +26,7 @@ def show(figures: Sequence[Figure], console: Console, *, scale: float) -> None:
             _speed(figure, figure.product),
             _speed(figure, figure.limit),
             figure.limit_name,
-            f"{figure.ratio:.2f}" + (" ×" if figure.compare == "time" else ""),
+            f"{figure.ratio:.2f}" + ("" if figure.compare == "speed" else " ×"),
             f"{figure.aim.bound} {figure.aim.now}" if figure.aim else "–",
             _verdict(figure, scale),
         )
@@ -78,6 +78,8 @@ def _as_json(figure: Figure) -> dict[str, object]:
 def _speed(figure: Figure, seconds: float) -> str:
     if figure.compare == "time":
         return f"{seconds:.2f} s"
+    if figure.compare == "memory":
+        return f"{seconds / 2**20:,.0f} MiB"
     return f"{figure.amount / seconds:,.0f}/s"
 
 

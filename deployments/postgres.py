@@ -13,7 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +23,7 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import URL
 
+from deployments.postgres_settings import server_settings
 from deployments.privileges import Account, account_for, as_account
 from deployments.processes import end_processes, wait_gone
 from models.errors import SetupError
@@ -70,7 +71,7 @@ class Cluster:
 
     def command(self) -> list[str]:
         """The postmaster as a foreground process. SIGINT stops it fast, without losing anything."""
-        settings = _server_settings(self.socket_folder, durable=self.durable)
+        settings = server_settings(self.socket_folder, durable=self.durable)
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return as_account(self.account, [str(binary("postgres")), "-D", str(self.data), *options])
 
@@ -196,41 +197,6 @@ def start(data_dir: Path, *, durable: bool = True) -> Running:
 def server_environment() -> dict[str, str]:
     """The server's environment: nothing of ours; messages in English so that logs can be searched for."""
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"}
-
-
-def _server_settings(socket_folder: Path, *, durable: bool) -> Mapping[str, str]:
-    memory = psutil.virtual_memory().total // 2**20
-    settings = {
-        "listen_addresses": "",
-        "unix_socket_directories": str(socket_folder),
-        "unix_socket_permissions": "0700",
-        "max_connections": "100",
-        "shared_buffers": f"{min(max(memory // 16, 128), 1024)}MB",
-        "effective_cache_size": f"{max(memory // 3, 256)}MB",
-        "work_mem": "16MB",
-        "maintenance_work_mem": "128MB",
-        # A million messages are about 1 GB of WAL: with the default of 1 GB a campaign would checkpoint all the time.
-        "max_wal_size": "4GB",
-        "checkpoint_timeout": "15min",
-        "wal_compression": "on",
-        "random_page_cost": "1.1",
-        "jit": "off",  # compiling costs more than the short statements here take
-        "synchronous_commit": "on",
-        "timezone": "UTC",
-        "log_timezone": "UTC",
-        "log_min_duration_statement": "5000",
-        "log_parameter_max_length": "0",  # parameters are people's addresses
-        "log_min_error_statement": "panic",  # and so are statements; the error itself says enough
-    }
-    if not durable:
-        settings |= {
-            "fsync": "off",
-            "full_page_writes": "off",
-            "synchronous_commit": "off",
-            "autovacuum": "off",
-        }
-        settings |= {"shared_buffers": "128MB", "max_wal_size": "1GB"}
-    return settings
 
 
 def _initdb(cluster: Cluster) -> None:

@@ -2,9 +2,7 @@
 
 import asyncio
 import re
-import socket
 import ssl
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
@@ -12,15 +10,15 @@ from pathlib import Path
 from typing import cast
 
 from deployments.sink_auth import LoginDialogue
-from deployments.sink_faults import ACCEPTING, Action, Fault, FaultScript, Step
+from deployments.sink_faults import ACCEPTING, Action, FaultScript, Step
 from deployments.sink_log import AcceptLog
+from deployments.sink_replies import Replies
 
 _END = b"\r\n.\r\n"
 _LONGEST_LINE = 4096  # RFC 5321 section 4.5.3.1.4 asks for 512; extensions add some
 _MOST_RECIPIENTS = 1000
 _MESSAGE_ID = re.compile(rb"^message-id:[ \t]*<?([^>\r\n]*)", re.IGNORECASE | re.MULTILINE)
 _ADDRESS = re.compile(r"\s*<([^<>]*)>((?:\s+\S+)*)\s*")
-_GARBAGE = b"\x15\x03\x01 this is not SMTP\r\n"
 
 
 @dataclass
@@ -41,22 +39,19 @@ class SinkState:
     connections: "set[SinkConnection]" = field(default_factory=set)
 
 
-class SinkConnection(asyncio.Protocol):
-    """Reads commands and bodies out of one buffer; replies to what came in together go out together."""
+class SinkConnection(Replies):
+    """Reads commands and bodies out of one buffer."""
 
     def __init__(self, state: SinkState) -> None:
+        super().__init__(state.script)
         self._state = state
         self._number = next(state.numbers)
-        self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._replies: list[bytes] = []
-        self._accepted = 0
         self._sender: str | None = None
         self._recipients: list[str] = []
         self._in_data = False
         self._searched = 0  # bytes of the buffer known to hold no end of a body
         self._waiting = False  # for a delay or a TLS handshake: nothing is read meanwhile
-        self._silent = False
         self._upgraded = False
         self._login = LoginDialogue(state.account) if state.account else None
         self._upgrade: asyncio.Task[None] | None = None
@@ -79,11 +74,6 @@ class SinkConnection(asyncio.Protocol):
         """Take what came and go on."""
         self._buffer += data
         self._work()
-
-    def close(self) -> None:
-        """Close without a word."""
-        if self._transport is not None:
-            self._transport.abort()
 
     # -- reading
 
@@ -246,7 +236,7 @@ class SinkConnection(asyncio.Protocol):
         if len(body) > self._state.max_size:
             self._replies.append(b"552 5.3.4 Message too big\r\n")
             return
-        fault = self._state.script.at(Step.FINAL, recipients, self._accepted)
+        fault = self._script.at(Step.FINAL, recipients, self._accepted)
         if fault is None or fault.action in ACCEPTING or (fault.action is Action.REPLY and fault.reply[0] == "2"):
             is_half = fault is not None and fault.action is Action.ACCEPT_HALF
             self._accept(body, recipients[: len(recipients) // 2] if is_half else recipients)
@@ -270,6 +260,10 @@ class SinkConnection(asyncio.Protocol):
             (self._state.keep / name).write_bytes(body)
         self._state.log.write(recipients, message_id, len(body), self._number)
 
+    def _forget_envelope(self) -> None:
+        self._sender = None
+        self._recipients = []
+
     def _reply_accepted(self) -> None:
         self._replies.append(b"250 2.0.0 Ok: queued as %X-%X\r\n" % (self._number, self._accepted))
 
@@ -277,56 +271,6 @@ class SinkConnection(asyncio.Protocol):
         self._waiting = False
         self._reply_accepted()
         self._work()
-
-    # -- replies and faults
-
-    def _reply_or_fault(self, step: Step, reply: bytes, recipients: list[str] | None = None) -> bool:
-        """Reply as usual, or follow the rule that applies. True if the command took effect."""
-        fault = self._state.script.at(step, recipients or [], self._accepted)
-        if fault is None:
-            self._replies.append(reply)
-            return True
-        self._follow(fault)
-        return fault.action is Action.REPLY and fault.reply[0] in "23"
-
-    def _follow(self, fault: Fault) -> None:
-        if fault.action is Action.REPLY:
-            self._replies.append(fault.reply.replace("\n", "\r\n").encode() + b"\r\n")
-            if fault.reply.startswith("421"):
-                self._hang_up()
-        elif fault.action in {Action.GARBAGE, Action.ACCEPT_GARBAGE}:
-            self._replies.append(_GARBAGE)
-        elif fault.action in {Action.CLOSE, Action.ACCEPT_CLOSE, Action.ACCEPT_HALF}:
-            self._hang_up()
-        elif fault.action in {Action.RESET, Action.ACCEPT_RESET}:
-            self._reset()
-        else:
-            self._silent = True
-
-    def _forget_envelope(self) -> None:
-        self._sender = None
-        self._recipients = []
-
-    def _flush(self) -> None:
-        if self._replies and self._transport is not None:
-            replies, self._replies = self._replies, []
-            self._transport.write(b"".join(replies))
-
-    def _hang_up(self) -> None:
-        """Send what is to be said, then close; nothing more is read."""
-        self._flush()
-        self._silent = True
-        if self._transport is not None:
-            self._transport.close()
-
-    def _reset(self) -> None:
-        """End the connection by a reset; replies that wait are lost."""
-        self._silent = True
-        if self._transport is not None:
-            # With a linger of nothing the kernel throws away what is unsent, and sends RST for FIN.
-            connected = self._transport.get_extra_info("socket")
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self._transport.abort()
 
 
 _COMMANDS: dict[bytes, Callable[[SinkConnection, bytes], None]] = {

@@ -3,7 +3,19 @@
 from marshmallow import Schema, fields
 
 from api.schemas.envelopes import PageQuery
-from api.schemas.fields import Address, Anything, Choice, Identifier, Identifiers, Input, Scalars, Text, Time, Whole
+from api.schemas.fields import (
+    ONE_LINE,
+    Address,
+    Anything,
+    Choice,
+    Identifier,
+    Identifiers,
+    Input,
+    Scalars,
+    Text,
+    Time,
+    Whole,
+)
 from models.rules.lifecycle import CampaignStatus
 
 STATUSES = tuple(status.value for status in CampaignStatus)
@@ -35,7 +47,7 @@ class _CampaignValues(Input):
     template_variables = Scalars(allow_none=True, metadata={"description": "Values for all recipients."})
     email_domain_id = Identifier(allow_none=True)
     from_email = Address(as_written=True, allow_none=True)
-    from_name = Text(255, allow_none=True)
+    from_name = Text(255, ONE_LINE, allow_none=True)
     reply_to = Address(as_written=True, allow_none=True)
     target_list_ids = Identifiers(LISTS_MAX, allow_none=True)
     segment_filters = Anything(

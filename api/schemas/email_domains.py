@@ -4,7 +4,7 @@ from typing import Any
 
 from marshmallow import Schema, fields
 
-from api.schemas.fields import REQUIRED, Address, Choice, Identifier, Input, Text, Time
+from api.schemas.fields import ONE_LINE, REQUIRED, Address, Choice, Identifier, Input, Text, Time
 from models.rules.domain_names import is_public_suffix, normalise_domain
 
 STATUSES = ("pending", "verified", "failed")
@@ -37,7 +37,7 @@ class NewEmailDomain(Input):
         required=True, metadata={"description": "Stored in lower case and in ASCII (IDNA); no public suffix."}
     )
     from_email_default = Address(allow_none=True)
-    from_name_default = Text(255, allow_none=True)
+    from_name_default = Text(255, ONE_LINE, allow_none=True)
     region = Choice(REGIONS, allow_none=True, metadata={"description": "Left out: eu."})
 
 

@@ -40,6 +40,10 @@ class Text(fields.String):
         super().__init__(validate=[validate.Length(max=longest, error=error), *rules], **options)
 
 
+ONE_LINE = validate.Regexp(r"^[^\r\n]*$", error="The :field field must be a single line.")
+"""A rule for what stands in a header of a message: such a text with a line break is a try to write another header."""
+
+
 class Address(fields.String):
     """An email address; comes out normalised unless `as_written`."""
 

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 from marshmallow import ValidationError, pre_load
 
-from api.schemas.fields import Address, Identifier, Input, Scalars, Text
+from api.schemas.fields import ONE_LINE, Address, Identifier, Input, Scalars, Text
 from api.schemas.files import UploadedFiles
 from models.rules.address import PLAIN_ADDRESS
 
@@ -24,6 +24,7 @@ _TEXTS = {
     "html_content": SOURCE_MAX,
     "text_content": SOURCE_MAX,
 }
+_LINES = frozenset({"to_name", "from_name"})
 _ALIASES = {"from": "from_email", "to": "to_email"}
 _PLAIN = re.compile(PLAIN_ADDRESS).match
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE).fullmatch
@@ -47,13 +48,13 @@ class NewEmail(Input):
     """An email to send: with a subject and html or text, or with a template. What is given overrides the template's."""
 
     to_email = Address(required=True, metadata={"description": "Also `to`."})
-    to_name = Text(_TEXTS["to_name"], allow_none=True)
+    to_name = Text(_TEXTS["to_name"], ONE_LINE, allow_none=True)
     from_email = Address(
         as_written=True,
         allow_none=True,
         metadata={"description": "In a verified domain; left out, the default domain's address. Also `from`."},
     )
-    from_name = Text(_TEXTS["from_name"], allow_none=True)
+    from_name = Text(_TEXTS["from_name"], ONE_LINE, allow_none=True)
     reply_to = Address(as_written=True, allow_none=True)
     subject = Text(_TEXTS["subject"], allow_none=True)
     html_content = Text(_TEXTS["html_content"], allow_none=True)
@@ -95,6 +96,8 @@ def quick_look(email: dict[str, Any]) -> dict[str, Any] | None:
             values[name] = None
         elif (longest := _TEXTS.get(name)) is not None:
             if type(value) is not str or len(value) > longest:
+                return None
+            if name in _LINES and ("\n" in value or "\r" in value):
                 return None
             values[name] = value
         elif name in ("variables", "metadata"):

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from models.session import driver
 
 _BLOCK_ROWS = 50_000  # about 10 MB of text at a time
+_PARSED_BYTES = 16 * 1024 * 1024  # the text of a million rows and its parsing take three times the frame
 
 ColumnTypes = Mapping[str, type[pl.DataType] | pl.DataType]
 
@@ -28,13 +29,27 @@ def read_frame(
     not those, in that order.
     """
     statement = sql.SQL("COPY ({}) TO STDOUT (FORMAT csv, HEADER)").format(query)
-    buffer = io.BytesIO()
+    parts: list[pl.DataFrame] = []
     with driver(session).cursor().copy(statement, parameters) as copy:
-        for block in copy:
-            buffer.write(block)
-    buffer.seek(0)
-    frame = pl.read_csv(buffer, infer_schema=False)
-    assert frame.columns == list(columns), f"The query gave {frame.columns} instead of {list(columns)}."
+        rows = iter(copy)  # one whole row at a time, as libpq gives them
+        found = bytes(next(rows)).decode().rstrip("\n").split(",")
+        assert found == list(columns), f"The query gave {found} instead of {list(columns)}."
+        text = io.BytesIO()
+        for row in rows:
+            text.write(row)
+            if text.tell() >= _PARSED_BYTES:
+                parts.append(_parse(text, columns))
+                text = io.BytesIO()
+        if text.tell() or not parts:
+            parts.append(_parse(text, columns))
+    return pl.concat(parts, rechunk=False)
+
+
+def _parse(text: io.BytesIO, columns: ColumnTypes) -> pl.DataFrame:
+    if not text.tell():
+        return pl.DataFrame(schema=dict(columns))
+    text.seek(0)
+    frame = pl.read_csv(text, has_header=False, new_columns=list(columns), infer_schema=False)
     return frame.cast({name: kind for name, kind in columns.items() if kind != pl.String})
 
 

@@ -3,9 +3,6 @@
 In steady state one write carries the body and final dot of a message together with MAIL, RCPT and DATA of the
 next, and one read brings the four replies: one round trip and two system calls a message. The same protocol runs
 in lock-step where PIPELINING is not offered.
-
-What is certain is kept apart from what is not: `_handed_over` is the message whose final dot was given to the
-transport and not answered, `_offered` the one of which the server has the envelope at most.
 """
 
 import asyncio
@@ -13,19 +10,17 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.smtp_breaks import BreakableSession, Stoppable
 from tasks.providers.smtp_commands import EnvelopeCommands, ServerOffer, dot_stuffed
-from tasks.providers.smtp_queue import MessageQueue, OpenCall, Slot
-from tasks.providers.smtp_reader import ReplyReader
+from tasks.providers.smtp_queue import MessageQueue, Slot
 from tasks.providers.smtp_replies import ACCOUNT_CODES, acceptance, refusal, reply_text
 
 _OK = ord("2")
 _TRANSIENT, _PERMANENT = ord("4"), ord("5")
 
 
-class SessionOwner(Protocol):
+class SessionOwner(Stoppable, Protocol):
     """Who keeps the connections."""
-
-    stopped: bool  # set from any thread; nothing is handed over any more
 
     def session_idle(self, session: "SmtpSession") -> None:
         """The session has nothing to do and can take a message."""
@@ -40,7 +35,7 @@ class SessionOwner(Protocol):
         """The server does not take mail from us at all: no message is at fault."""
 
 
-class SmtpSession(ReplyReader):
+class SmtpSession(BreakableSession):
     """Takes over a transport on which the session is open (EHLO, TLS and AUTH done) and sends what `queue` has."""
 
     def __init__(
@@ -51,23 +46,18 @@ class SmtpSession(ReplyReader):
         owner: SessionOwner,
         reply_timeout: float,
     ) -> None:
-        super().__init__()
-        self._transport = transport
-        self._offer = offer
-        self._queue = queue
+        super().__init__(transport, queue, owner)
         self._owner = owner
+        self._offer = offer
         self._timeout = reply_timeout
         self._now = asyncio.get_running_loop().time
         self._answer = self._unasked
-        self._handed_over: Slot | None = None
-        self._offered: Slot | None = None
         self._refusal: bytes | None = None  # first bad reply to the envelope of the offered message
         self._needs_reset = False
         self._handed_over_at = 0.0
         self._last_answer = 0.0  # seconds; so long a pipelined envelope waits until its body goes out
         self._commands = EnvelopeCommands()
         self._backlog = 0
-        self.lost = False
         self.answered = 0  # messages that got their final reply here
         self.idle_since: float | None = self._now()
         self._deadline = float("inf")
@@ -99,32 +89,6 @@ class SmtpSession(ReplyReader):
             call.settle(index, Outcome(OutcomeKind.DEFERRED, code="timeout", detail="The mail server did not answer."))
             self._offered = None
         self.drop("the mail server did not answer in time", code="timeout")
-
-    def withdraw(self, call: OpenCall) -> None:
-        """If a message of this call is handed over and not answered, that is what there is to say about it."""
-        if self._handed_over is not None and self._handed_over[0] is call:
-            detail = "Handed over, then sending was stopped."
-            call.settle(self._handed_over[1], Outcome(OutcomeKind.UNCERTAIN, code="aborted", detail=detail))
-
-    def quit(self) -> None:
-        """Say QUIT and close; only for an idle session."""
-        if not self.lost:
-            self._transport.write(b"QUIT\r\n")
-            self._transport.close()
-            self._end("closed", "connection")
-
-    def drop(self, why: str, code: str = "connection") -> None:
-        """Close at once. The message that was handed over becomes uncertain, the offered one goes back."""
-        if not self.lost:
-            self._transport.abort()
-            self._end(why, code)
-
-    # -- what the transport calls
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The connection broke, or the server closed it."""
-        why = "the mail server closed the connection"
-        self._end(why if exc is None else f"the connection broke: {type(exc).__name__}", "connection")
 
     # -- the replies, in the order in which they come
 
@@ -295,25 +259,5 @@ class SmtpSession(ReplyReader):
         self._needs_reset = True
         self.start()
 
-    def _leave(self, reply: bytes) -> None:
-        """The server ends the session (421, RFC 5321 section 3.8)."""
-        self.drop(f"the mail server ended the session: {reply_text(reply)}", code=reply[:3].decode())
-
-    def _garbage(self, line: bytes) -> None:
-        self.drop(f"the mail server's reply is not SMTP: {reply_text(line)[:80]}", code="protocol")
-
-    def _end(self, why: str, code: str) -> None:
-        if self.lost:
-            return
-        self.lost = True
-        handed_over, offered = self._handed_over, self._offered
-        self._handed_over = self._offered = None
-        if handed_over is not None:
-            call, index = handed_over
-            detail = f"Handed over, then {why}."[:500]
-            call.settle(index, Outcome(OutcomeKind.UNCERTAIN, code=code, detail=detail))
-        if offered is not None and not self._owner.stopped:
-            # When stopped, the owner settles it: it is unsent, whatever broke the connection.
-            detail = f"Not handed over: {why}."[:500]
-            self._queue.give_back(offered, detail, code)
+    def _ended(self) -> None:
         self._owner.session_lost(self)

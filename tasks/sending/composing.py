@@ -4,6 +4,7 @@ A run, or a window of the outbox, may have many contents: they are read when the
 room.
 """
 
+import asyncio
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
@@ -33,6 +34,7 @@ Compose = Callable[[PlannedMessage], OutgoingMessage]
 """Makes the bytes of a message. Raises ExoSendError for a message that cannot be made; it fails alone."""
 
 _MOST_BYTES = 32 * 1024 * 1024
+_COMPOSED_AT_ONCE = 10  # 0.1 ms of work, in which one connection gets its reply
 
 
 class Composers(Protocol):
@@ -153,3 +155,23 @@ def compose_or_fail(message: PlannedMessage, compose: Compose) -> OutgoingMessag
         # Else one recipient's odd data would end sender after sender, each with two windows in doubt.
         log.exception("Message %s cannot be made.", message.id)
         return unmade_result(message, "The message could not be put together.", code=POISON)
+
+
+async def compose_window(
+    composers: Composers,
+    window: Sequence[PlannedMessage],
+    insist: Callable[[Callable[[], Mapping[UUID, Compose]]], Mapping[UUID, Compose]],
+) -> list[OutgoingMessage | Result]:
+    """A window's messages, a few at a time: between them the connections get the window that is out on its way.
+
+    `insist` does what blocks as often as Postgres is away.
+    """
+    known = composers.known(window)
+    if known is None:  # not in the journal's thread: it may be writing
+        known = await asyncio.to_thread(insist, lambda: composers.load(window))
+    ready: list[OutgoingMessage | Result] = []
+    for start in range(0, len(window), _COMPOSED_AT_ONCE):
+        part = window[start : start + _COMPOSED_AT_ONCE]
+        ready += [compose_or_fail(message, known[message.content_id]) for message in part]
+        await asyncio.sleep(0)
+    return ready

@@ -1,79 +1,43 @@
 """The loop that all sending goes through: lease a chunk, send it window by window, record, give it back.
 
 While window k is out, one transaction records the results of k-1 and moves the cursor past k+1; k+1 goes out only
-after that commit. So whatever kills this process leaves at most two windows whose outcome nobody knows. A paced run,
-whose windows wait for their rate, gains nothing by being ahead: its cursor moves when a window's time has come, and
-its results are recorded at once, so that only what is out is in doubt. Many of those share one event loop.
+after that commit. So whatever kills this process leaves at most two windows whose outcome nobody knows. It is the same
+between two chunks: while the last window of one is out, the next is leased and read and its first window announced;
+while that is out, the last results of the one before are recorded. A paced run, whose windows wait for their rate,
+gains nothing by being ahead: its cursor moves when a window's time has come, and its results are recorded at once, so
+that only what is out is in doubt. Many of those share one event loop.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
-from uuid import UUID
 
 from models.errors import StaleLease
-from models.rules.circuit import PROBE_MESSAGES
-from models.rules.lifecycle import MessageState
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
-from tasks.providers.base import LATE, Outcome, OutgoingMessage, Provider
+from tasks.providers.base import LATE, OutgoingMessage, Provider
 from tasks.sending.circuit import needs_noting
-from tasks.sending.composing import Compose, Composers, compose_or_fail
+from tasks.sending.composing import Composers, compose_window
 from tasks.sending.handing_over import Ready, allowed, hand_over
-from tasks.sending.journal import NO_CLEARANCE, NOTHING_SAID, Clearance, Journal
+from tasks.sending.journal import NO_CLEARANCE, Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
+from tasks.sending.open_chunk import Answered, OpenChunk, finish_chunk, open_chunk
 from tasks.sending.rate import Rate
-from tasks.sending.results import RetryPolicy, to_result
-from tasks.sending.windows import careful_size, ends_of
+from tasks.sending.results import RetryPolicy
+from tasks.sending.tally import Tally
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
+_Opening = asyncio.Task[OpenChunk | None]
 
 # At the hand-over nothing that was looked up may be older than two seconds; the look-up itself takes milliseconds.
 _FRESH_SECONDS = 1.5
 _LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _WATCH_SECONDS = 0.25
-_COMPOSED_AT_ONCE = 10  # 0.1 ms of work, in which one connection gets its reply
-
-
-@dataclass(slots=True)
-class Tally:
-    """What this sender did so far."""
-
-    chunks: int = 0
-    accepted: int = 0
-    failed: int = 0
-    suppressed: int = 0
-    uncertain: int = 0
-    deferred: int = 0
-
-    def add(self, results: Sequence[Result]) -> None:
-        """Count results."""
-        for result in results:
-            match result.state:
-                case MessageState.ACCEPTED:
-                    self.accepted += 1
-                case MessageState.FAILED:
-                    self.failed += 1
-                case MessageState.SUPPRESSED:
-                    self.suppressed += 1
-                case MessageState.UNCERTAIN:
-                    self.uncertain += 1
-                case _:
-                    self.deferred += 1
-
-
-@dataclass(frozen=True, slots=True)
-class _Answered:
-    """A window that was handed over: one outcome for each of `messages`, and results of those held back."""
-
-    messages: list[PlannedMessage]
-    outcomes: list[Outcome]
-    held_back: list[Result]
 
 
 @dataclass(slots=True)
@@ -103,82 +67,133 @@ class Drainer:
 
     async def drain(self) -> Tally:
         """Send chunks until there is none left for this sender."""
-        while await self.drain_next():
-            pass
+        before: OpenChunk | None = None  # all of it was answered, and its last results are not recorded
+        chunk = await self._start_open()
+        while chunk is not None:
+            opening = await self._send_chunk(chunk, before)
+            before, chunk = chunk, None if opening is None else await self._opened_ahead(opening, chunk)
+            if chunk is None:
+                await self._finish(before)
+                before = None
+                chunk = await self._start_open()
         await self.give_back_tokens()
         return self.tally
 
     async def drain_next(self) -> bool:
-        """Send one chunk, or one page of it; False when there is none, or this sender is to end."""
-        if self.stop() or self.is_cut_off:
+        """Send one chunk, or one page; False when there is none, or this sender, which is not ahead, is to end."""
+        chunk = await self._start_open()
+        if chunk is None:
             return False
-        claimed_at = time.monotonic()
-        lease = await self._in_thread(lambda: self.journal.claim(self.who, self.lease_seconds))
-        if lease is None:
-            return False
-        self.keeper.hold(lease, claimed_at)
         try:
-            await self._drain_chunk(lease)
-        except StaleLease as error:
-            log.warning("%s", error)
+            await self._send_chunk(chunk, None)
+            await self._finish(chunk)
         finally:
-            self.keeper.drop(lease)
-        self.tally.chunks += 1
+            self.keeper.drop(chunk.lease)
         return True
 
     def close(self) -> None:
         """Wait for what the journal still writes, and end its thread."""
         self._executor.shutdown(wait=True)
 
-    async def _drain_chunk(self, lease: Lease) -> None:
-        planned = await self._in_thread(lambda: self.journal.read(lease, self.page_size))
-        if lease.probes:
-            planned = planned[:PROBE_MESSAGES]
-        self._is_held = False
-        size = self.window_size
-        if self.rate.asks:
-            size = await self._in_thread(lambda: self.journal.insist(lambda: self.rate.window(planned, size)))
-        size = careful_size(size, lease.takeovers)
-        windows = [planned[i : i + size] for i in range(0, len(planned), size)]
-        ends = ends_of(lease.cursor, windows)
-        clearance = NOTHING_SAID
-        # What ended a sender while it made its messages must be in doubt when it ends the next one.
-        is_ahead = self.is_ahead or lease.takeovers > 0
-        if is_ahead:
-            first, upcoming = (ends[0], windows[0]) if windows else (lease.size, [])
-            clearance = await self._start_step(lease, [], first, upcoming)
-        results: list[Result] = []  # made, and not known to be recorded
-        answered: _Answered | None = None  # the window before, its results still to be made
-        done = 0  # windows that were handed over, or need not be
-        ready = await self._compose_all(windows[0]) if windows else []
+    async def _send_chunk(self, chunk: OpenChunk, before: OpenChunk | None) -> _Opening | None:
+        """When the first window is out finish the chunk before; when the last is, open the next, and return it.
+        The journal's thread does one after the other, so two windows are in doubt here as well."""
+        lease, windows, ends = chunk.lease, chunk.windows, chunk.ends
+        clearance, ready = chunk.clearance, chunk.ready
+        opening: _Opening | None = None
         try:
             for k, window in enumerate(windows):
-                clearance = await self._clear(window, clearance, None if is_ahead else (lease, ends[k]))
+                clearance = await self._clear(window, clearance, None if chunk.is_ahead else (lease, ends[k]))
                 if not clearance.go:
                     break
                 following = windows[k + 1] if k + 1 < len(windows) else []
                 sending = asyncio.create_task(self._send(window, ready, clearance))
                 await asyncio.sleep(0)  # the window goes out first, the journal is written meanwhile
+                finishing = self._finish(before) if before is not None else None
+                before = None
                 step: asyncio.Future[Clearance] | None = None
-                if is_ahead:
-                    results, answered = self._results(answered), None
-                    step = self._start_step(lease, results, ends[min(k + 1, len(ends) - 1)], following)
+                if chunk.is_ahead:
+                    chunk.results, chunk.answered = self._results(chunk.answered), None
+                    step = self._start_step(lease, chunk.results, ends[min(k + 1, len(ends) - 1)], following)
+                    if self.is_ahead and not following and not lease.probes and not self.rate.asks:
+                        opening = self._start_open()
                 ready = await self._compose_all(following)
-                answered = await sending
-                done = k + 1
+                chunk.answered = await sending
+                chunk.done = k + 1
                 if step is None:
-                    results, answered = self._results(answered), None
-                    step = self._start_step(lease, results, ends[k])
+                    chunk.results, chunk.answered = self._results(chunk.answered), None
+                    step = self._start_step(lease, chunk.results, ends[k])
+                if finishing is not None:
+                    await finishing
                 clearance = await step
-                results = []
-            results, answered = self._results(answered), None
-            cursor = ends[done - 1] if done else lease.cursor
-            state = "done" if cursor == lease.size else "ready"
-            await self._in_thread(lambda: self.journal.step(lease, results, cursor=cursor, state=state))
-        except Exception:  # whatever broke: the answers are known here only
-            results = results + self._results(answered)
-            await self._in_thread(lambda: self.journal.evidence(lease, results))
+                chunk.results = []
+        except StaleLease as error:
+            log.warning("%s", error)
+            chunk.is_lost = True
+        except Exception:
+            chunk.is_lost = True
+            await self._give_up(before, chunk, opening)
             raise
+        if before is not None:
+            await self._finish(before)
+        return opening
+
+    async def _opened_ahead(self, opening: _Opening, before: OpenChunk) -> OpenChunk | None:
+        try:
+            return await opening
+        except StaleLease as error:  # Postgres is away: first of all the answers are to be kept
+            log.warning("%s", error)
+            return None
+        except Exception:
+            await self._finish(before)
+            raise
+
+    async def _give_up(self, before: OpenChunk | None, chunk: OpenChunk, opening: _Opening | None) -> None:
+        """The answers are known here only, whatever broke; and what was not begun is given back."""
+        if opening is not None:
+            await asyncio.wait([opening])
+        opened = None if opening is None or opening.exception() else opening.result()
+        await asyncio.gather(*map(self._finish, filter(None, (before, chunk, opened))), return_exceptions=True)
+
+    def _start_open(self) -> _Opening:
+        """The next chunk, with its first window made; None when there is none, or this sender is to end."""
+        self._is_held = False
+        opening = self._in_thread(
+            lambda: open_chunk(
+                self.journal,
+                self.keeper,
+                who=self.who,
+                lease_seconds=self.lease_seconds,
+                window=self._window,
+                page_size=self.page_size,
+                is_ahead=self.is_ahead,
+                stop=lambda: self.stop() or self.is_cut_off,
+            )
+        )
+        return asyncio.create_task(self._opened(opening))
+
+    def _window(self, planned: Sequence[PlannedMessage]) -> int:
+        return self.rate.window(planned, self.window_size) if self.rate.asks else self.window_size
+
+    async def _opened(self, opening: "asyncio.Future[OpenChunk | None]") -> OpenChunk | None:
+        chunk = await opening
+        if chunk is None or not chunk.windows:
+            return chunk
+        try:
+            chunk.ready = await self._compose_all(chunk.windows[0])
+        except StaleLease as error:
+            log.warning("%s", error)
+            chunk.windows, chunk.is_lost = [], True
+        except BaseException:
+            self.keeper.drop(chunk.lease)
+            raise
+        return chunk
+
+    def _finish(self, chunk: OpenChunk) -> asyncio.Future[None]:
+        """Record what is left to record of a chunk, and give it back or end it; begins at once."""
+        results = chunk.results + self._results(chunk.answered)
+        self.tally.chunks += 1
+        return self._in_thread(lambda: finish_chunk(self.journal, self.keeper, chunk, results))
 
     def _start_step(
         self, lease: Lease, results: list[Result], cursor: int, upcoming: Sequence[PlannedMessage] = ()
@@ -192,7 +207,7 @@ class Drainer:
 
         `go` is false as well when this sender is to end.
         """
-        if not clearance.go or self._is_held:
+        if not clearance.go or self._is_held or self.is_cut_off:
             return NO_CLEARANCE
         if self.rate.asks and not await self._take(window):
             return NO_CLEARANCE
@@ -229,25 +244,13 @@ class Drainer:
             await asyncio.sleep(min(left, _WATCH_SECONDS))
 
     async def _compose_all(self, window: Sequence[PlannedMessage]) -> list[OutgoingMessage | Result]:
-        """A few at a time: between them the connections get the window that is out on its way."""
-        composers = self.composers.known(window)
-        if composers is None:  # not in the journal's thread: it may be writing
-            composers = await asyncio.to_thread(self._load, window)
-        ready: list[OutgoingMessage | Result] = []
-        for start in range(0, len(window), _COMPOSED_AT_ONCE):
-            part = window[start : start + _COMPOSED_AT_ONCE]
-            ready += [compose_or_fail(message, composers[message.content_id]) for message in part]
-            await asyncio.sleep(0)
-        return ready
-
-    def _load(self, window: Sequence[PlannedMessage]) -> Mapping[UUID, Compose]:
-        return self.journal.insist(lambda: self.composers.load(window))
+        return await compose_window(self.composers, window, self.journal.insist)
 
     async def _send(
         self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage | Result], clearance: Clearance
-    ) -> _Answered:
+    ) -> Answered:
         """Hand a window over. What a slow server leaves until the look-up is old is looked up again."""
-        answered = _Answered([], [], [])
+        answered = Answered([], [], [])
         left: Sequence[Ready] = list(zip(window, ready, strict=True))
         watch = asyncio.create_task(self._watch())
         try:
@@ -282,12 +285,9 @@ class Drainer:
             log.warning("%s", error)
             return NO_CLEARANCE
 
-    def _results(self, answered: _Answered | None) -> list[Result]:
+    def _results(self, answered: Answered | None) -> list[Result]:
         """Made, and counted, while the next window is out: the connections wait for nothing."""
-        if answered is None:
-            return []
-        pairs = zip(answered.messages, answered.outcomes, strict=True)
-        results = answered.held_back + [to_result(message, outcome, self.policy) for message, outcome in pairs]
+        results = [] if answered is None else answered.results(self.policy)
         self.tally.add(results)
         return results
 

@@ -11,8 +11,8 @@ from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store.loose_ends import Orphan, runs_to_drain
 from tasks.runs.close import close_run
-from tasks.sending.drain import Tally
 from tasks.sending.sender import Sender
+from tasks.sending.tally import Tally
 
 log = logging.getLogger(__name__)
 

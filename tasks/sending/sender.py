@@ -23,13 +23,14 @@ from tasks.providers.base import Provider
 from tasks.providers.registry import open_provider
 from tasks.sending.circuit import Circuit
 from tasks.sending.composing import ContentComposers
-from tasks.sending.drain import Drainer, Tally
+from tasks.sending.drain import Drainer
 from tasks.sending.journal import Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.rate import Rate, account_limit, run_limit
 from tasks.sending.results import RetryPolicy
 from tasks.sending.sender_rates import SenderRates
 from tasks.sending.strand import Strand
+from tasks.sending.tally import Tally
 from tasks.sending.windows import window_size
 
 log = logging.getLogger(__name__)

@@ -17,8 +17,8 @@ from tasks.runs.alive import staying_alive
 from tasks.runs.close import close_run
 from tasks.runs.plan import Planned, plan_campaign
 from tasks.runs.results import store_results
-from tasks.sending.drain import Tally
 from tasks.sending.sender import send_run
+from tasks.sending.tally import Tally
 from tasks.steps.engine import flow_database, flow_settings
 from tasks.steps.places import Turn
 from tasks.steps.reports import Progress, publish_funnel, publish_results
@@ -27,6 +27,10 @@ _POLL_SECONDS = 0.5
 # Waiting longer for second tries would hold 100 MB of process: the courier sends them and closes the run.
 _WAIT_FOR_RETRY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
+# Lines of the log that say when a phase's own work was done; what a task does after them is for Prefect.
+PLANNED = "Planned"
+SENT = "This sender"
+RESULTS = "The results are written"
 
 
 @task(name="accept", cache_policy=NO_CACHE)
@@ -48,6 +52,7 @@ def plan(run_id: UUID) -> Planned | None:
     with staying_alive(database, run_id):
         planned = plan_campaign(database, run_id, flow_settings())
     if planned is not None and planned.funnel is not None:
+        get_run_logger().info("%s: %s recipients in %s chunks.", PLANNED, f"{planned.recipients:,}", planned.chunks)
         publish_funnel(run, planned)
     return planned
 
@@ -83,12 +88,12 @@ def send(run_id: UUID, epoch: int, is_helper: bool = False) -> Tally:
     finally:
         stop.set()
         sender.join(timeout=_STOP_SECONDS)
+    counts = dataclasses.asdict(tally)
+    get_run_logger().info("%s: %s.", SENT, ", ".join(f"{count:,} {what}" for what, count in counts.items()))
     progress.show(last=True)
     if failure:
         raise failure[0]
     turn.end()
-    counts = dataclasses.asdict(tally)
-    get_run_logger().info("This sender: %s.", ", ".join(f"{count:,} {what}" for what, count in counts.items()))
     return tally
 
 
@@ -117,4 +122,5 @@ def close(run_id: UUID, epoch: int) -> str:
 def _report(run: Run) -> None:
     if run.planned_at is not None:
         store_results(flow_database(), run.id)
+        get_run_logger().info("%s.", RESULTS)
         publish_results(flow_database(), run.id)

@@ -14,8 +14,8 @@ from models.rules.lifecycle import RunKind
 from models.store.organizations import read_organization
 from models.store.runs import find_run, record_flow
 from tasks.runs.alive import beating
-from tasks.sending.drain import Tally
 from tasks.sending.draining import Drained, drain_runs
+from tasks.sending.tally import Tally
 from tasks.steps.engine import flow_database, flow_settings
 from tasks.steps.reports import best_effort
 

@@ -16,9 +16,6 @@ _TEST_LINES = 200
 # Longer on purpose: file → why.
 _LONG = {
     "models/migrations/versions/0001_tables.py": "written by Alembic, and never changed once it was released",
-    "deployments/postgres.py": "one subject: the embedded server, from initdb to its settings",
-    "deployments/sink_protocol.py": "one SMTP connection, command by command",
-    "tasks/providers/smtp_session.py": "one SMTP connection: its pipeline and what each break in it means",
     "tests/conftest.py": "the one server of all tests, from its start to clean tables",
     "tests/support/engine.py": "the steps of a run, and the promises to check after it",
     "tests/tasks/audience/test_segmenting.py": "one table of operators and values",

@@ -7,7 +7,7 @@ from psycopg import sql
 from sqlalchemy import text
 
 from models.session import Database, Role, role_url
-from tasks.sending.drain import Tally
+from tasks.sending.tally import Tally
 from tests.support.engine import Engine
 from tests.support.invariants import examine
 from tests.support.postgres import own_postgres

@@ -35,8 +35,8 @@ from tasks.runs.accept import accept_campaign
 from tasks.runs.close import Closed, close_run
 from tasks.runs.plan import Planned, plan_campaign
 from tasks.runs.reconcile import reconcile
-from tasks.sending.drain import Tally
 from tasks.sending.sender import send_run
+from tasks.sending.tally import Tally
 
 DOMAIN = "acme.example.com"
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from models.rules.circuit import OPEN_AFTER, pause_seconds
+from models.rules.circuit import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, OPEN_AFTER
 from models.session import Database, Role
 from models.settings import Settings
 from models.store import circuits
@@ -19,6 +19,11 @@ def database(settings: Settings) -> Iterator[Database]:
     found = Database(settings, Role.ENGINE, pool_size=4)
     yield found
     found.close()
+
+
+def _longest_wait(opened: int) -> float:
+    """After so many pauses that led to nothing: each is twice as long as the one before."""
+    return min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2**opened)
 
 
 def _admit(database: Database) -> Admission:
@@ -60,7 +65,7 @@ def test_it_opens_after_some_failures_in_a_row_and_not_before(database: Database
     assert _admit(database) == Admission(go=True)
     assert _fail(database)
     assert _admit(database) == Admission(go=False)
-    assert 0 < _wait(database) <= pause_seconds(0)
+    assert 0 < _wait(database) <= _longest_wait(0)
 
 
 def test_a_success_in_between_begins_the_count_anew(database: Database) -> None:
@@ -72,7 +77,7 @@ def test_a_success_in_between_begins_the_count_anew(database: Database) -> None:
 
 def test_windows_that_were_out_when_it_opened_do_not_make_the_pause_longer(database: Database) -> None:
     _fail(database, OPEN_AFTER + 5)
-    assert _wait(database) <= pause_seconds(0)
+    assert _wait(database) <= _longest_wait(0)
 
 
 def test_half_open_one_sender_tries_and_the_others_wait(database: Database) -> None:
@@ -108,7 +113,7 @@ def test_each_failed_try_makes_the_pause_longer_and_a_success_closes_it(database
         _pause_is_over(database)
         assert _admit(database).probes
         assert _fail(database)
-        assert pause_seconds(opened - 1) - 1 < _wait(database) <= pause_seconds(opened)
+        assert _longest_wait(opened - 1) - 1 < _wait(database) <= _longest_wait(opened)
     _pause_is_over(database)
     assert _admit(database).probes
     _succeed(database)

@@ -1,6 +1,6 @@
 """Nobody gets what they opted out of more than two seconds before, however slow the mail server is."""
 
-from tasks.sending.drain import Tally
+from tasks.sending.tally import Tally
 from tests.support.processes import mail_server
 
 

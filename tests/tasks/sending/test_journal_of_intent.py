@@ -14,7 +14,8 @@ from tests.support.engine import Engine, MailServer
 from tests.support.processes import mail_server
 
 _JOURNAL = """
-SELECT first_position, cursor, recorded FROM chunks WHERE first_position <= %s AND %s < first_position + size
+SELECT first_position, cursor, (SELECT sum(cursor - recorded) FROM chunks) FROM chunks
+WHERE first_position <= %s AND %s < first_position + size
 """
 
 
@@ -31,7 +32,7 @@ class Watched:
         self._engine = engine
         self.largest = 0
         self.unknown: list[int] = []  # positions that the journal did not know of
-        self.most_open = 0  # handed over or about to be, and not recorded
+        self.most_open = 0  # of all chunks: handed over or about to be, and not recorded
 
     async def __call__(
         self, provider: Provider, messages: Sequence[OutgoingMessage], until: float
@@ -41,9 +42,9 @@ class Watched:
         with self._engine.database.transaction(None) as session:
             found = driver(session).execute(_JOURNAL, [positions[0], positions[0]]).fetchone()
         assert found is not None
-        first, cursor, recorded = found
+        first, cursor, is_open = found
         self.unknown += [position for position in positions if position >= first + cursor]
-        self.most_open = max(self.most_open, cursor - recorded)
+        self.most_open = max(self.most_open, is_open)
         return await hand_over(provider, messages, until)
 
 

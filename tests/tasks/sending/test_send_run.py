@@ -7,7 +7,7 @@ import pytest
 
 from deployments.sink_log import read_entries
 from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
-from tasks.sending.drain import Tally
+from tasks.sending.tally import Tally
 from tests.support.engine import MailServer
 from tests.support.processes import mail_server
 
