@@ -4,8 +4,7 @@ While window k is out, one transaction records the results of k-1 and moves the 
 after that commit. So whatever kills this process leaves at most two windows whose outcome nobody knows. It is the same
 between two chunks: while the last window of one is out, the next is leased and read and its first window announced;
 while that is out, the last results of the one before are recorded. A paced run, whose windows wait for their rate,
-gains nothing by being ahead: its cursor moves when a window's time has come, and its results are recorded at once, so
-that only what is out is in doubt. Many of those share one event loop.
+gains nothing by being ahead: its cursor moves when a window's time has come, and its results are recorded at once.
 """
 
 import asyncio
@@ -109,8 +108,7 @@ class Drainer:
                 following = windows[k + 1] if k + 1 < len(windows) else []
                 sending = asyncio.create_task(self._send(window, ready, clearance))
                 await asyncio.sleep(0)  # the window goes out first, the journal is written meanwhile
-                finishing = self._finish(before) if before is not None else None
-                before = None
+                finishing, before = None if before is None else self._finish(before), None
                 step: asyncio.Future[Clearance] | None = None
                 if chunk.is_ahead:
                     chunk.results, chunk.answered = self._results(chunk.answered), None
@@ -204,9 +202,7 @@ class Drainer:
         self, window: Sequence[PlannedMessage], clearance: Clearance, announce: tuple[Lease, int] | None
     ) -> Clearance:
         """Wait for the rate, `announce` the window unless it was, and look again if what was looked up got old.
-
-        `go` is false as well when this sender is to end.
-        """
+        `go` is false as well when this sender is to end."""
         if not clearance.go or self._is_held or self.is_cut_off:
             return NO_CLEARANCE
         if self.rate.asks and not await self._take(window):

@@ -30,11 +30,11 @@ def _result(message, state, seconds=None):
     return Result(message.id, message.position, state, retry_after_seconds=seconds)
 
 
-def _break_connection(session) -> None:
-    """End the session's own server process, as an administrator or a restart does."""
-    driver(session).execute("SELECT 1")
-    pid = driver(session).info.backend_pid
-    with driver(session).connect(driver(session).info.dsn, password=driver(session).info.password) as other:
+def _break_connection(within) -> None:
+    """End the server process of a session or connection, as an administrator or a restart does."""
+    driver(within).execute("SELECT 1")
+    pid = driver(within).info.backend_pid
+    with driver(within).connect(driver(within).info.dsn, password=driver(within).info.password) as other:
         other.execute("SELECT pg_terminate_backend(%s)", [pid])
 
 
@@ -92,18 +92,19 @@ def test_a_commit_whose_answer_got_lost_is_not_written_twice(make_engine, monkey
 def test_answers_survive_a_broken_connection_while_the_rate_is_asked_for(make_engine, monkeypatch):
     engine = make_engine(contacts=60)
     run = engine.planned(send_rate_per_minute=1200)  # one block of tokens a window
-    take = rate_module.take_tokens
+    take = rate_module.take_in_debt
     asked = []
 
-    def break_at_the_third(session, *arguments, **values):
+    def break_at_the_third(connection, *arguments):
         asked.append(1)
         if len(asked) == 3:
-            _break_connection(session)
-        return take(session, *arguments, **values)
+            _break_connection(connection)
+        return take(connection, *arguments)
 
-    monkeypatch.setattr(rate_module, "take_tokens", break_at_the_third)
+    monkeypatch.setattr(rate_module, "take_in_debt", break_at_the_third)
     assert engine.send(run).accepted == 60
     assert engine.states(run) == {"accepted": 60}
+    assert len(asked) >= 3
 
 
 def test_only_what_came_late_as_a_refusal_is_refundable(make_engine):

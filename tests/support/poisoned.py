@@ -11,20 +11,20 @@ from collections.abc import Sequence
 
 from tasks.providers.base import Outcome, OutgoingMessage
 from tasks.providers.smtp import SmtpProvider
-from tasks.sending import drain
+from tasks.sending import composing
 
 ENDS_WITH = 86
 
 
 def _in_composer(poison: str) -> None:
-    make = drain.compose_or_fail
+    make = composing.compose_or_fail
 
     def make_or_end(message, compose):
         if message.recipient == poison:
             os._exit(ENDS_WITH)
         return make(message, compose)
 
-    drain.compose_or_fail = make_or_end
+    composing.compose_or_fail = make_or_end
 
 
 def _in_provider(poison: str) -> None:
