@@ -31,7 +31,8 @@ def test_every_fault_that_is_tried_is_in_the_table() -> None:
 
 
 def test_the_numbers_are_those_of_promises_that_were_kept() -> None:
-    header = [cell.strip() for cell in _table().strip().splitlines()[0].strip("|").split("|")]
+    header = next(line for line in _table().splitlines() if line.startswith("| fault"))
+    names = [cell.strip() for cell in header.strip("|").split("|")][1:]
     for file, cells in _ROW.findall(_table()):
-        found = dict(zip(header[1:], [cell.strip() for cell in cells.split("|")], strict=True))
+        found = dict(zip(names, [cell.strip() for cell in cells.split("|")], strict=True))
         assert (found["lost"], found["doubled"], found["cents off"]) == ("0", "0", "0"), file

@@ -9,9 +9,10 @@ import psycopg
 
 from deployments import postgres
 from deployments.postgres import Running
-from models.errors import SetupError
 from models.migrations.run import upgrade
 from models.settings import Settings
+
+_LOG_FILES = 100
 
 
 class OwnPostgres:
@@ -36,20 +37,19 @@ class OwnPostgres:
         """Recover from the log, and serve."""
         self._running = postgres.start(self._folder)
 
-    def begin_another_log_file(self) -> None:
-        """What is written next needs a new file of 16 MB."""
-        with psycopg.connect(self._running.cluster.superuser_url(), autocommit=True) as connection:
-            connection.execute("SELECT pg_switch_wal()")
+    def use_up_log_files(self) -> None:
+        """Write until a new log file of 16 MB is needed for which there is no room, and the server ends itself.
 
-    def serve_again(self) -> bool:
-        """Wait until it takes connections; it is started, and True is returned, if it had ended."""
-        try:
-            self._running.cluster.wait_ready(alive=lambda: self._running.process.poll() is None)
-        except SetupError:
-            self._running.process.wait(timeout=30)
-            self.start_again()
-            return True
-        return False
+        One switch is not enough: files that a checkpoint has recycled are used first.
+        """
+        with (
+            contextlib.suppress(psycopg.OperationalError),
+            psycopg.connect(self._running.cluster.superuser_url(), autocommit=True) as connection,
+        ):
+            for _ in range(_LOG_FILES):
+                connection.execute("SELECT pg_logical_emit_message(false, 'test', 'something'), pg_switch_wal()")
+            raise AssertionError(f"{_LOG_FILES} log files, and still there is room.")
+        self._running.process.wait(timeout=30)
 
     def end(self) -> None:
         """Stop it for good."""

@@ -119,11 +119,12 @@ def table(folder: Path, *, tests: str | None = None) -> str:
 
 
 def write_into(page: Path, folder: Path) -> None:
-    """Put the table into the page, in the place of the one that is there."""
+    """Put the table, and which form of the trials it is of, into the page, in the place of the one that is there."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     assert after, f"{page} does not say where the table goes."
-    page.write_text(f"{before}{BEGIN}\n{table(folder, tests='../tests/faults')}\n{END}{after}")
+    found = f"In the {folder.name} form:\n\n{table(folder, tests='../tests/faults')}"
+    page.write_text(f"{before}{BEGIN}\n{found}\n{END}{after}")
 
 
 if __name__ == "__main__":
