@@ -3,6 +3,8 @@
 An answer may be known before all of the body is there: without a token, with an unknown id. Granian closes a
 connection whose request was not read to its end, and does not say so in the answer; a client that keeps its
 connections then loses the next request it sends on it (seen: "Server disconnected without sending a response").
+Only where the server ends a body itself (`wsgi.input_terminated`): on another, reading on would wait for what comes
+after it.
 RFC 9112, 9.3: a server reads the entire request body or closes the connection after its answer; 9.6: and says so.
 """
 
@@ -19,7 +21,8 @@ def read_the_rest(app: Flask) -> None:
 
 
 def _read_the_rest(answer: Response) -> Response:
-    if request.content_length or "Transfer-Encoding" in request.headers:
+    has_body = request.content_length or "Transfer-Encoding" in request.headers
+    if has_body and request.environ.get("wsgi.input_terminated"):
         source, left = request.environ["wsgi.input"], READ_BYTES_MAX
         while left > 0 and (piece := source.read(min(_PIECE, left))):
             left -= len(piece)

@@ -128,7 +128,7 @@ def _latency(
         for number in range(count):
             time.sleep(max(0.0, began + number / _A_SECOND - time.perf_counter()))
             with database.transaction(organization_id) as session:
-                id_ = accept_single(session, organization_id, "sms", message(number))
+                id_ = accept_single(session, organization_id, "sms", message(number)).message_id
             committed[id_] = time.time()
             if settings.courier_listens:
                 wake_courier(database)

@@ -11,7 +11,6 @@ from uuid import UUID
 
 from psycopg.errors import NumericValueOutOfRange
 from sqlalchemy import func, insert, select, text, update
-from sqlalchemy.exc import DataError
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput, NotFound
@@ -134,9 +133,7 @@ def top_up(
             reason="Top-up",
             reference=reference,
         )
-    except DataError as error:
-        if not isinstance(error.orig, NumericValueOutOfRange):
-            raise
+    except NumericValueOutOfRange:
         raise InvalidInput({"amount": [f"The balance would be above {MONEY_MAX}."]}) from None
     if booked:
         details = {"amount": str(amount), "reference": reference}

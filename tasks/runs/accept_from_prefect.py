@@ -15,8 +15,18 @@ from models.store.runs import find_flow
 from models.tables import Campaign
 from tasks.runs.accept import accept_campaign
 
-# Prefect's clock may be ahead. What it starts too early is not sent: at its hour the courier accepts it.
+# Prefect starts what is due to the nearest second, and its clock may be ahead: so much is waited for. What it starts
+# earlier is not sent: at its hour the courier accepts it.
 _EARLY = timedelta(seconds=5)
+
+
+def seconds_early(session: Session, campaign_id: UUID) -> float:
+    """How long to wait until the hour of a scheduled campaign that Prefect started a little before it; else 0."""
+    campaign = find_campaign(session, campaign_id)
+    if campaign.status != CampaignStatus.SCHEDULED or campaign.scheduled_at is None:
+        return 0.0
+    early: timedelta = campaign.scheduled_at - session.execute(select(func.now())).scalar_one()
+    return max(0.0, early.total_seconds()) if early <= _EARLY else 0.0
 
 
 def accept_from_prefect(

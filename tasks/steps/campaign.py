@@ -12,7 +12,7 @@ from prefect.runtime import flow_run
 from models.store.chunks import open_work
 from models.store.runs import find_run, record_flow, rests
 from models.tables import Run
-from tasks.runs.accept_from_prefect import accept_from_prefect
+from tasks.runs.accept_from_prefect import accept_from_prefect, seconds_early
 from tasks.runs.alive import staying_alive
 from tasks.runs.close import close_run
 from tasks.runs.plan import Planned, plan_campaign
@@ -37,6 +37,9 @@ RESULTS = "The results are written"
 def accept(campaign_id: UUID) -> tuple[UUID, int]:
     """Accept what was started or scheduled in Prefect; returns run and epoch. Its errors say what is missing."""
     flow_run_id = UUID(flow_run.id) if flow_run.id else None
+    with flow_database().transaction(None) as session:
+        early = seconds_early(session, campaign_id)
+    time.sleep(early)
     with flow_database().transaction(None) as session:
         return accept_from_prefect(session, campaign_id, flow_run_id, flow_settings())
 

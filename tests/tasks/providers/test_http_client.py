@@ -106,8 +106,9 @@ def test_a_silent_server_gets_a_few_requests_only(run_in):
 
     results = exchanged(run_in, handle, ONE * 50, connections=2, timeout=0.1)
     kinds = [type(result) for result in results]
-    assert kinds.count(Unanswered) == 6
-    assert kinds.count(Unwritten) == 44
+    # The sixth without an answer ends it; the other connection may have begun one more by then.
+    assert 6 <= kinds.count(Unanswered) <= 7
+    assert kinds.count(Unwritten) == 50 - kinds.count(Unanswered)
     assert {result.code for result in results} == {TIMEOUT}
 
 
