@@ -117,12 +117,6 @@ def fail_run(session: Session, run: Run, code: str, reason: str, *conditions: Co
     )
 
 
-def still_sends(session: Session, run_id: UUID, epoch: int) -> bool:
-    """Whether the run is being sent, and was not started again since."""
-    found = select(Run.id).where(Run.id == run_id, Run.state == RunState.SENDING.value, Run.epoch == epoch)
-    return session.execute(found).one_or_none() is not None
-
-
 def record_flow(session: Session, organization_id: UUID, run_id: UUID, flow_run_id: UUID, epoch: int) -> None:
     """Remember that a flow run of Prefect serves the run."""
     session.merge(RunFlow(run_id=run_id, flow_run_id=flow_run_id, organization_id=organization_id, epoch=epoch))

@@ -13,11 +13,11 @@ from models.errors import StaleLease
 from models.session import DATABASE_AWAY, Database
 from models.store import chunks, messages
 from models.store.chunks import Lease
-from models.store.circuits import standing
+from models.store.clearance import ask
 from models.store.incoming_events import park_reports
 from models.store.messages import PlannedMessage, Result
 from models.store.rollups import count_sent
-from models.store.runs import lock_run, settle_run, still_sends
+from models.store.runs import lock_run, settle_run
 from tasks.providers.base import Outcome
 from tasks.sending.circuit import Circuit
 from tasks.sending.results import count_results
@@ -97,13 +97,18 @@ class Journal:
     def clear(self, session: Session, window: Sequence[PlannedMessage]) -> Clearance:
         """Whether the run still sends at this epoch by a provider that works, and who opted out since the plan."""
         now = time.monotonic()
-        provider = standing(session, self.circuit.name)
-        go = still_sends(session, self.run_id, self.epoch) and not provider.is_held
-        if not window or not go:
-            return Clearance(go, frozenset(), now, provider.troubled)
-        recipients = [message.recipient for message in window]
-        suppressed = messages.suppressed_among(session, self.organization_id, self.channel, recipients)
-        return Clearance(go, frozenset(suppressed), now, provider.troubled)
+        found = ask(
+            session,
+            run_id=self.run_id,
+            epoch=self.epoch,
+            provider=self.circuit.name,
+            organization_id=self.organization_id,
+            channel=self.channel,
+            recipients=[message.recipient for message in window],
+        )
+        return Clearance(
+            found.sends and not found.provider.is_held, found.suppressed, now, troubled=found.provider.troubled
+        )
 
     def note(self, outcomes: Sequence[Outcome], *, troubled: bool) -> bool:
         """Tell everybody what a window says of the provider; returns whether nothing more may go out for now."""

@@ -13,7 +13,7 @@ from models.errors import IllegalState
 from models.rules.lifecycle import CampaignStatus
 from models.store.campaign_states import find_campaign, move_campaign
 from models.tables import Campaign
-from tasks.runs.accept_from_prefect import accept_from_prefect, seconds_early
+from tasks.runs.accept_from_prefect import accept_from_prefect
 from tests.support.engine import Engine
 from tests.support.fixtures import database, make_engine
 from tests.support.prefect_stand_in import StandIn, prefect_stand_in
@@ -70,18 +70,6 @@ def _accept(engine: Engine, campaign_id: UUID, flow_run_id: UUID) -> tuple[UUID,
 def _let_the_hour_come(engine: Engine) -> None:
     with engine.database.transaction(None) as session:
         session.execute(text("UPDATE campaigns SET scheduled_at = now()"))
-
-
-@pytest.mark.parametrize(
-    ("status", "ahead", "waits"),
-    [("scheduled", 2.0, True), ("scheduled", -2.0, False), ("scheduled", 60.0, False), ("draft", 2.0, False)],
-)
-def test_what_prefect_starts_a_little_early_waits_for_its_hour(engine, status, ahead, waits):
-    at = datetime.now(UTC) + timedelta(seconds=ahead)
-    campaign = engine.campaign(status=status, scheduled_at=at if status == "scheduled" else None)
-    with engine.database.transaction(None) as session:
-        early = seconds_early(session, campaign)
-    assert (0 < early <= ahead) if waits else early == 0
 
 
 def test_a_schedule_of_the_api_is_shown_in_prefect_once(engine, prefect):
