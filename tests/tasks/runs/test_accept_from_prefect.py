@@ -5,6 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tasks.runs.accept_from_prefect import seconds_early
+from tests.support.engine import Engine
+
+
+@pytest.fixture
+def engine(make_engine) -> Engine:
+    return make_engine(contacts=1)
 
 
 @pytest.mark.parametrize(
