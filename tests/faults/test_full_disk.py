@@ -66,10 +66,11 @@ def test_a_disk_that_is_full_to_the_last_byte_loses_nobody(tmp_path, trial):
         process = engine.drainer_process(run, sender_environment(engine))
         for point in sorted(trial.chance.sample(range(1, people * 3 // 4), times)):
             tail.wait(point, alive=lambda: process.poll() is None)  # noqa: B023
+            writer = postgres.superuser()
             with disk.is_full():
                 threading.Event().wait(trial.chance.uniform(0.0, 1.0))
-                postgres.use_up_log_files()  # a server that cannot write its log ends at once
-            postgres.start_again()  # its recovery needs room as well
+                postgres.use_up_log_files(writer)  # a server that cannot write its log breaks off at once
+            postgres.serve_again()  # its recovery may need room as well
             if process.poll() is not None:
                 engine.expire_leases(run)
                 process = engine.drainer_process(run, sender_environment(engine))

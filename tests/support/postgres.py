@@ -9,6 +9,7 @@ import psycopg
 
 from deployments import postgres
 from deployments.postgres import Running
+from models.errors import SetupError
 from models.migrations.run import upgrade
 from models.settings import Settings
 
@@ -37,19 +38,33 @@ class OwnPostgres:
         """Recover from the log, and serve."""
         self._running = postgres.start(self._folder)
 
-    def use_up_log_files(self) -> None:
-        """Write until a new log file of 16 MB is needed for which there is no room, and the server ends itself.
+    def superuser(self) -> psycopg.Connection:
+        """A connection for `use_up_log_files`, made while there is room."""
+        return psycopg.connect(self._running.cluster.superuser_url(), autocommit=True)
+
+    def use_up_log_files(self, connection: psycopg.Connection) -> None:
+        """Write until a new log file of 16 MB is needed for which there is no room, and the server breaks off.
 
         One switch is not enough: files that a checkpoint has recycled are used first.
         """
-        with (
-            contextlib.suppress(psycopg.OperationalError),
-            psycopg.connect(self._running.cluster.superuser_url(), autocommit=True) as connection,
-        ):
-            for _ in range(_LOG_FILES):
-                connection.execute("SELECT pg_logical_emit_message(false, 'test', 'something'), pg_switch_wal()")
-            raise AssertionError(f"{_LOG_FILES} log files, and still there is room.")
-        self._running.process.wait(timeout=30)
+        try:
+            with connection:
+                for _ in range(_LOG_FILES):
+                    with contextlib.suppress(psycopg.errors.DiskFull):
+                        connection.execute(
+                            "SELECT pg_logical_emit_message(false, 'test', 'something'), pg_switch_wal()"
+                        )
+        except psycopg.OperationalError:
+            return
+        raise AssertionError(f"{_LOG_FILES} log files, and still there is room.")
+
+    def serve_again(self) -> None:
+        """Wait until it takes connections; it is started if it had ended, and did not recover by itself."""
+        try:
+            self._running.cluster.wait_ready(alive=lambda: self._running.process.poll() is None)
+        except SetupError:
+            self._running.process.wait(timeout=30)
+            self.start_again()
 
     def end(self) -> None:
         """Stop it for good."""
