@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from pydantic import SecretStr
+
 from models.session import Role, role_url
 from models.settings import Settings
 
 _SECRET = {
     "secret_key",
+    "secret_key_old",
     "database_url",
     "api_database_url",
     "engine_database_url",
@@ -20,17 +23,22 @@ _SECRET = {
     "smtp_url",
     "email_url",
     "sms_url",
+    "email_callback_keys",
+    "sms_callback_keys",
     "throttle_url",
 }
 
 
 def api_environment(settings: Settings) -> dict[str, str]:
-    """The API: the database as exosend_api only; the providers' addresses without their passwords."""
+    """The API: the database as exosend_api only; the providers' addresses without their passwords, and the keys of
+    their callbacks."""
     return {
         **_base(settings),
         **_secret_key(settings),
         **_prefect_auth(settings),
         **_providers(settings, with_password=False),
+        **_given(settings.email_callback_keys, "EXOSEND_EMAIL_CALLBACK_KEYS"),
+        **_given(settings.sms_callback_keys, "EXOSEND_SMS_CALLBACK_KEYS"),
         **({"EXOSEND_THROTTLE_URL": settings.throttle_url} if settings.throttle_url else {}),
         "EXOSEND_API_DATABASE_URL": _url(settings, Role.API),
         # prometheus-client's own variable: where the worker processes put their numbers to be summed.
@@ -137,16 +145,19 @@ def _base(settings: Settings) -> dict[str, str]:
 
 def _secret_key(settings: Settings) -> dict[str, str]:
     """Only where it comes from the environment; else each process reads the file in the data folder."""
-    if settings.secret_key is None:
-        return {}
-    return {"EXOSEND_SECRET_KEY": settings.secret_key.get_secret_value()}
+    return {
+        **_given(settings.secret_key, "EXOSEND_SECRET_KEY"),
+        **_given(settings.secret_key_old, "EXOSEND_SECRET_KEY_OLD"),
+    }
 
 
 def _prefect_auth(settings: Settings) -> dict[str, str]:
     """For what asks Prefect over HTTP itself."""
-    if settings.prefect_auth is None:
-        return {}
-    return {"EXOSEND_PREFECT_AUTH": settings.prefect_auth.get_secret_value()}
+    return _given(settings.prefect_auth, "EXOSEND_PREFECT_AUTH")
+
+
+def _given(secret: SecretStr | None, name: str) -> dict[str, str]:
+    return {} if secret is None else {name: secret.get_secret_value()}
 
 
 def _providers(settings: Settings, *, with_password: bool) -> dict[str, str]:

@@ -26,6 +26,11 @@ class Settings(BaseSettings):
         description="Key for what is encrypted and signed. Left out, the file `secret.key` in the data folder, "
         "made on the first `up`.",
     )
+    secret_key_old: SecretStr | None = Field(
+        None,
+        description="Secret keys that were replaced, with commas between them: they still open what is stored under "
+        "them, until `exosend secrets rotate` has stored it anew.",
+    )
 
     database_url: str | None = Field(
         None,
@@ -96,6 +101,13 @@ class Settings(BaseSettings):
         "Left out, SMS go to the sandbox.",
     )
 
+    email_callback_keys: SecretStr | None = Field(
+        None,
+        description="Secrets that EXOSEND_EMAIL_URL's provider signs its callbacks with, with commas between them: two "
+        "while one replaces the other.",
+    )
+    sms_callback_keys: SecretStr | None = Field(None, description="The same of EXOSEND_SMS_URL's provider.")
+
     spf_include: str = Field(
         "spf.exosend.com",
         pattern=r"^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})+$",
@@ -155,6 +167,15 @@ class Settings(BaseSettings):
         return type(self).model_validate({**self.model_dump(), **values})
 
     @property
+    def old_secret_keys(self) -> list[str]:
+        """Secret keys that were replaced."""
+        return _listed(self.secret_key_old)
+
+    def callback_keys(self, channel: str) -> list[str]:
+        """The secrets for signatures of callbacks, of the account that the environment configures for a channel."""
+        return _listed(self.email_callback_keys if channel == "email" else self.sms_callback_keys)
+
+    @property
     def api_url(self) -> str:
         """Where clients reach the API, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
@@ -171,6 +192,11 @@ class Settings(BaseSettings):
     def prefect_url(self) -> str:
         """The Prefect server's API, without a slash at the end."""
         return (self.prefect_api_url or f"http://127.0.0.1:{self.prefect_port}/api").rstrip("/")
+
+
+def _listed(secrets: SecretStr | None) -> list[str]:
+    texts = [] if secrets is None else secrets.get_secret_value().split(",")
+    return [text.strip() for text in texts if text.strip()]
 
 
 def load_settings(**values: object) -> Settings:

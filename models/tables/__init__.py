@@ -10,6 +10,7 @@ from models.tables.machinery import Heartbeat, ProviderCircuit, RateBucket, Rate
 from models.tables.messages import Event, EventKey, IncomingEvent, Message, Outbox, UncertainMessage
 from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
+from models.tables.provider_accounts import ProviderAccount
 from models.tables.reconciliations import Reconciliation
 from models.tables.requests import IdempotencyKey, RequestCount
 from models.tables.rollups import DailyCount, RunClient, RunLink, SoftBounce
@@ -50,6 +51,7 @@ __all__ = [
     "Organization",
     "Outbox",
     "Price",
+    "ProviderAccount",
     "ProviderCircuit",
     "RateBucket",
     "RateTurn",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.encryption import decrypt, encrypt
+from models.encryption import decrypt, encrypt, encrypt_again
 from models.errors import SetupError
 from models.settings import Settings
 
@@ -35,3 +35,16 @@ def test_what_was_changed_on_disk_is_not_opened() -> None:
     stored[-5] ^= 1
     with pytest.raises(SetupError):
         decrypt(SETTINGS, bytes(stored))
+
+
+def test_keys_that_were_replaced_open_what_is_stored_under_them_until_it_is_stored_anew() -> None:
+    oldest, old = (encrypt(SETTINGS.with_values(secret_key=key), b"x") for key in ("oldest key", "old key"))
+    settings = SETTINGS.with_values(secret_key="new key", secret_key_old="old key, oldest key")
+    for stored in (oldest, old):
+        assert decrypt(settings, stored) == b"x"
+        again = encrypt_again(settings, stored)
+        assert again is not None
+        assert encrypt_again(settings, again) is None
+        assert decrypt(SETTINGS.with_values(secret_key="new key"), again) == b"x"
+    with pytest.raises(SetupError, match="EXOSEND_SECRET_KEY_OLD"):
+        encrypt_again(settings, encrypt(SETTINGS.with_values(secret_key="unknown"), b"x"))
