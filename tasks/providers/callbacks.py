@@ -2,13 +2,14 @@
 
 A vendor's module that takes callbacks has `read_callback(callback, keys)`. It checks the signature before it looks at
 anything else, and gives what the request says in the vocabulary of models/rules/reports.py. It is pure: nothing is
-fetched, stored or logged, so that the same request always reads the same.
+fetched, stored or logged, so that the same request always reads the same. What one needs from outside, a certificate,
+it names beforehand (`certificate_url`), and who calls brings it along (callback_reader.py).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 from uuid import UUID
 
 from models.errors import ExoSendError
@@ -33,12 +34,13 @@ class UnreadableCallback(ExoSendError):
 @dataclass(frozen=True, slots=True)
 class Callback:
     """A request as it came. `url` is the whole address that the provider called, query included (some sign it),
-    `headers` by their names in lower case."""
+    `headers` by their names in lower case. `certificate`: what is at the vendor's `certificate_url`, PEM."""
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     received_at: datetime
+    certificate: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +73,39 @@ class InboundSms:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The provider asks whether it may send events here: it may, once somebody GETs `url`, which is checked to be its
+    own (callback_reader.py does so). To be done once for a `key`."""
+
+    key: str
+    url: str
+
+
+Told = ProviderEvent | InboundSms | Confirmation
+"""One thing that a callback says."""
+
+
 class ReadsCallbacks(Protocol):
     """What a vendor's module has beside `open_provider` when it sends callbacks."""
 
-    def read_callback(self, callback: Callback, keys: Sequence[str]) -> list[ProviderEvent | InboundSms]:
+    def read_callback(self, callback: Callback, keys: Sequence[str]) -> Sequence[Told]:
         """What the request says; an empty list for what is of no interest (a message was queued, a subscription).
 
         `keys` are the account's secrets for signatures, of which any one may fit: two while one replaces the other.
         Raises ForgedCallback, StaleCallback, UnreadableCallback.
+        """
+        ...
+
+
+@runtime_checkable
+class NamesCertificates(Protocol):
+    """What a vendor's module has as well where its requests are signed with a certificate that is fetched."""
+
+    def certificate_url(self, callback: Callback, keys: Sequence[str]) -> str:
+        """Where the certificate of this request is: an address of the vendor's own and of nobody else.
+
+        Raises ForgedCallback where the request names another or is of no account of ours, UnreadableCallback where it
+        names none.
         """
         ...

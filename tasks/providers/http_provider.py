@@ -76,8 +76,9 @@ class Vendor(ABC):
         """The requests that carry the messages, each of them in one. Nothing is waited for."""
 
     @abstractmethod
-    def references(self, answer: Answer, messages: Sequence[OutgoingMessage]) -> Sequence[str] | None:
-        """The provider's reference of each message of a 2xx answer; None when it is no answer that it documents."""
+    def references(self, answer: Answer, messages: Sequence[OutgoingMessage]) -> Sequence[str | Meaning] | None:
+        """What a 2xx answer says of each message: the provider's reference, or what it means where one was not taken
+        though others were. None when it is no answer that the vendor documents."""
 
     @abstractmethod
     def meaning(self, answer: Answer) -> Meaning:
@@ -126,7 +127,7 @@ class HttpProvider:
         for call, result in zip(calls, results, strict=True):
             told = self._outcomes(result, [part[place] for place in call.places])
             found.update(zip(call.places, told, strict=True))
-            if len(told) > 1 and told[0].kind is OutcomeKind.REJECTED:
+            if len(told) > 1 and _is_refused_as_a_whole(result, told):
                 refused.append([places[place] for place in call.places])
         outcomes.update((places[place], outcome) for place, outcome in found.items())
         return refused
@@ -184,16 +185,18 @@ class HttpProvider:
             if 200 <= answer.status < 300:
                 references = self._vendor.references(answer, carried)
                 if references is not None:
-                    code = str(answer.status)
-                    return [
-                        Outcome(OutcomeKind.ACCEPTED, provider_ref=reference, code=code)
-                        for _, reference in zip(carried, references, strict=True)
-                    ]
+                    return [self._one(answer, said) for _, said in zip(carried, references, strict=True)]
             meaning = self._vendor.meaning(answer)
         except Exception:
             log.exception("%s: an answer with the status %s could not be read.", self.name, answer.status)
             meaning = Meaning(None)
         return [self._told(answer, meaning)] * len(carried)
+
+    def _one(self, answer: Answer, said: str | Meaning) -> Outcome:
+        """What an answer of a success says of one message."""
+        if isinstance(said, Meaning):
+            return self._told(answer, said)
+        return Outcome(OutcomeKind.ACCEPTED, provider_ref=said, code=str(answer.status))
 
     def _told(self, answer: Answer, meaning: Meaning) -> Outcome:
         retry_after = retry_after_seconds(answer.headers.get("retry-after", ""))
@@ -216,6 +219,12 @@ class HttpProvider:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in text)).strip()
+
+
+def _is_refused_as_a_whole(result: Result, told: Sequence[Outcome]) -> bool:
+    """Whether one no was said to all of them, which may be for one's sake. A success that says no says to whom."""
+    said_together = not isinstance(result, Answer) or not 200 <= result.status < 300
+    return said_together and told[0].kind is OutcomeKind.REJECTED
 
 
 def by_status(status: int) -> OutcomeKind:
