@@ -7,24 +7,59 @@ it can be told to misbehave (sink_faults.py: at connect, data, which is the head
 import asyncio
 import contextlib
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import uvloop
 from cyclopts import App, Parameter
 
+from deployments import http_sink_infobip, http_sink_twilio, http_sink_vonage
+from deployments.http_sink_infobip import InfobipApi
 from deployments.http_sink_mailgun import MailgunApi
 from deployments.http_sink_protocol import Api, HttpSinkConnection, HttpSinkState
 from deployments.http_sink_twilio import TwilioApi
+from deployments.http_sink_vonage import VonageApi
 from deployments.sink_faults import Fault, FaultScript, parse_faults, read_faults
 from deployments.sink_log import AcceptLog
 from models.errors import SetupError
+from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 
 app = App(name="python -m deployments.http_sink", help="A provider's HTTP API that logs what it accepts.")
 
-APIS: dict[str, Callable[[tuple[str, str]], Api]] = {"mailgun": MailgunApi, "twilio": TwilioApi}
-ACCOUNTS = {"mailgun": "api:key-1234", "twilio": "AC" + 32 * "0" + ":secret"}
+
+class SignsCallbacks(Protocol):
+    """Makes a vendor's requests that say events, signed: the other side of `read_callback`."""
+
+    def __call__(
+        self, events: Sequence[ProviderEvent | InboundSms], *, url: str, key: str, at: datetime
+    ) -> list[Callback]:
+        """The requests to `url`, of an account whose callback key is `key`, made and received at `at`.
+
+        Of an event its `key` is the vendor's word, and not said; of an inbound SMS it is the vendor's id.
+        """
+        ...
+
+
+APIS: dict[str, Callable[[tuple[str, str]], Api]] = {
+    "infobip": InfobipApi,
+    "mailgun": MailgunApi,
+    "twilio": TwilioApi,
+    "vonage": VonageApi,
+}
+ACCOUNTS = {
+    "infobip": "app:key-1234",
+    "mailgun": "api:key-1234",
+    "twilio": "AC" + 32 * "0" + ":secret",
+    "vonage": "abcd1234:secret",
+}
+CALLBACKS: dict[str, SignsCallbacks] = {
+    "infobip": http_sink_infobip.signed_callbacks,
+    "twilio": http_sink_twilio.signed_callbacks,
+    "vonage": http_sink_vonage.signed_callbacks,
+}
+CALLBACK_KEYS = {"infobip": "reports:password", "twilio": "secret", "vonage": "signature-secret"}
 
 
 @contextlib.asynccontextmanager
@@ -48,7 +83,7 @@ async def serving(state: HttpSinkState, *, host: str = "127.0.0.1", port: int = 
 
 @app.default
 def main(
-    vendor: Literal["mailgun", "twilio"],
+    vendor: Literal["infobip", "mailgun", "twilio", "vonage"],
     *,
     log: Annotated[Path, Parameter(help="File that gets one JSON line per accepted recipient.")],
     port: Annotated[int, Parameter(help="Port; 0 takes a free one and prints it.")] = 0,

@@ -2,13 +2,17 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from itertools import count
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlencode
 
 import orjson
 
 from deployments.http_sink_protocol import Refused, Taken
+from models.rules.reports import ReportKind
+from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
+from tasks.providers.vendors.twilio import signature
 
 _NUMBER = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _MOST_CHARACTERS = 1600
@@ -67,3 +71,41 @@ def _mistake(to: str, sender: str, text: str) -> tuple[int, str] | None:
     if not text:
         return 21602, "Message body is required."
     return (21617, "The message body exceeds the 1600 character limit.") if len(text) > _MOST_CHARACTERS else None
+
+
+_STATUSES = {ReportKind.DELIVERED: "delivered", ReportKind.FAILED: "undelivered", ReportKind.EXPIRED: "undelivered"}
+
+
+def signed_callbacks(
+    events: Sequence[ProviderEvent | InboundSms], *, url: str, key: str, at: datetime
+) -> list[Callback]:
+    """See SignsCallbacks: a request for each event."""
+    return [_signed(event, url, key, at) for event in events]
+
+
+def _signed(event: ProviderEvent | InboundSms, url: str, key: str, at: datetime) -> Callback:
+    fields = _said(event)
+    if isinstance(event, ProviderEvent) and event.message_id is not None:
+        url = f"{url}?message_id={event.message_id}"  # as it was told with the message
+    said = url + "".join(name + value for name, value in sorted(fields.items()))
+    headers = {
+        "x-twilio-signature": signature(key, said),
+        "content-type": "application/x-www-form-urlencoded; charset=UTF-8",
+    }
+    return Callback(url, headers, urlencode(fields).encode("ascii"), at)
+
+
+def _said(event: ProviderEvent | InboundSms) -> dict[str, str]:
+    account = {"AccountSid": "AC" + 32 * "0", "ApiVersion": "2010-04-01"}
+    if isinstance(event, InboundSms):
+        sids = {"MessageSid": event.key, "SmsSid": event.key, "SmsStatus": "received"}
+        return {**account, **sids, "From": event.sender, "To": event.recipient, "Body": event.text, "NumMedia": "0"}
+    code = "30036" if event.kind is ReportKind.EXPIRED else event.payload.get("code")
+    return {
+        **account,
+        "MessageSid": event.provider_ref or "",
+        "MessageStatus": _STATUSES[event.kind],
+        "To": event.recipient or "",
+        "From": "EXOSMS",
+        **({"ErrorCode": str(code)} if code else {}),
+    }

@@ -18,7 +18,11 @@ _OPTIONS = {"connections", "timeout", "tls"}
 
 @dataclass(frozen=True, slots=True)
 class ProviderAccount:
-    """One account. Its repr shows no secret. `path` has no slash at either end. `timeout` is in seconds."""
+    """One account. Its repr shows no secret. `path` has no slash at either end. `timeout` is in seconds.
+
+    `callback_url`: where its callbacks come in, for a vendor that is told with each message. None where ExoSend has no
+    address that others can reach (EXOSEND_PUBLIC_URL); then callbacks come only where the vendor's own console says so.
+    """
 
     vendor: str
     user: str
@@ -29,6 +33,7 @@ class ProviderAccount:
     tls: bool = True
     connections: int = 32
     timeout: float = 30.0
+    callback_url: str | None = None
 
     def server(self, default_host: str, headers: tuple[tuple[str, str], ...]) -> HttpServer:
         """Where its requests go."""

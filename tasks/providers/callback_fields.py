@@ -1,15 +1,20 @@
 """Fields of what providers send back: read with care, since only its signature is known to be the provider's."""
 
+import base64
+import binascii
 import hmac
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import orjson
 
-from tasks.providers.callbacks import TOLERANCE_SECONDS, StaleCallback, UnreadableCallback
+from tasks.providers.callbacks import TOLERANCE_SECONDS, Callback, ForgedCallback, StaleCallback, UnreadableCallback
 
 _MOST_CHARACTERS = 500
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
+_SHORTEST_NUMBER = 7  # digits of a number in E.164 with its country code; a short code has three to six
 
 
 def json_object(body: bytes | str) -> Mapping[str, object]:
@@ -107,3 +112,20 @@ def check_age(signed_at: str, received_at: datetime, oldest: float = TOLERANCE_S
 def is_any(given: str, allowed: Iterable[str]) -> bool:
     """Whether it is one of them, in a time that tells nothing of how much of it is right."""
     return sum(hmac.compare_digest(given.encode(), each.encode()) for each in allowed) > 0
+
+
+def phone_number(text: str) -> str:
+    """E.164 for a number that comes without its +; short codes and names stay as they are."""
+    text = text.strip()
+    return f"+{text}" if _DIGITS.fullmatch(text) and len(text) >= _SHORTEST_NUMBER else text
+
+
+def check_basic(callback: Callback, keys: Sequence[str]) -> None:
+    """HTTP Basic (RFC 7617) with one of `keys`, each user:password. Raises ForgedCallback."""
+    scheme, _, encoded = callback.headers.get("authorization", "").partition(" ")
+    try:
+        given = base64.b64decode(encoded, validate=True).decode()
+    except (binascii.Error, ValueError):
+        given = ""
+    if not is_any(given, keys) or scheme.lower() != "basic" or not given:
+        raise ForgedCallback("User and password are missing or wrong.")

@@ -5,6 +5,7 @@ of them. It has CHANNEL, CAPABILITIES, and `open_provider(account)`.
 """
 
 import pkgutil
+from dataclasses import replace
 from importlib import import_module
 from typing import Protocol, cast
 
@@ -33,7 +34,8 @@ def open_provider(settings: Settings, channel: str) -> Provider:
     setting, url = _address(settings, channel)
     if url is not None:
         module = _vendor(setting, url, channel)
-        return module.open_provider(parse_account(setting, url))
+        account = parse_account(setting, url)
+        return module.open_provider(replace(account, callback_url=_callback_url(settings, account.vendor)))
     if channel == "email" and settings.smtp_url:
         return SmtpProvider.from_url(settings.smtp_url)
     return SandboxProvider()
@@ -46,6 +48,11 @@ def takes_keys(settings: Settings, channel: str) -> bool:
     if url is not None:
         return _vendor(setting, url, channel).CAPABILITIES.idempotent
     return open_provider(settings, channel).capabilities.idempotent
+
+
+def _callback_url(settings: Settings, vendor: str) -> str | None:
+    """Where callbacks for the account of a setting come in."""
+    return f"{settings.api_url}/webhooks/{vendor}/default" if settings.public_url else None
 
 
 def _address(settings: Settings, channel: str) -> tuple[str, str | None]:

@@ -1,7 +1,7 @@
 """HTTP APIs that do everything wrong that one may do, and runs that end all the same.
 
-What they do to whom, and when, follows from rules (deployments/sink_faults.py) and one seed. The SMS provider takes one
-message in a call, the email provider a window.
+What they do to whom, and when, follows from rules (deployments/sink_faults.py) and one seed. Twilio takes one message
+in a call, Mailgun and Infobip a window.
 """
 
 import json
@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.engine import Engine
-from tests.support.http_api import MAILGUN, TWILIO
+from tests.support.http_api import INFOBIP, MAILGUN, TWILIO
 from tests.support.http_runs import planned_run
 from tests.support.invariants import examine
 from tests.support.processes import provider_api
@@ -68,7 +68,8 @@ OF_BATCHES = [
 @pytest.mark.parametrize(
     ("vendor", "misdeed"),
     [(vendor, misdeed) for misdeed in MISDEEDS for vendor in (TWILIO, MAILGUN)]
-    + [(MAILGUN, misdeed) for misdeed in OF_BATCHES],
+    + [(MAILGUN, misdeed) for misdeed in OF_BATCHES]
+    + [(INFOBIP, OF_BATCHES[0])],
     ids=lambda one: getattr(one, "fault", None) or one.name,
 )
 def test_a_provider_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine, tmp_path, trial, vendor, misdeed):
@@ -94,7 +95,8 @@ def test_a_provider_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine
         found = examine(engine, run, server.accepted())
         failed = engine.totals(run).failed
     times = max(1, len(misdeed.rules) * people // (1 if vendor is TWILIO else WINDOW) // every)
-    trial.write(f"{vendor.channel} provider: {misdeed.fault}", times, found)
+    who = f"{vendor.channel} provider" if vendor in (TWILIO, MAILGUN) else f"{vendor.channel} provider {vendor.name}"
+    trial.write(f"{who}: {misdeed.fault}", times, found)
     assert (found.uncertain > 0) == misdeed.doubts
     assert (failed > 0) == misdeed.failures
     assert engine.totals(run).sent == people - found.uncertain - failed

@@ -28,7 +28,8 @@ class VendorUnderTest:
 
 
 TWILIO, MAILGUN = VendorUnderTest("twilio", "sms"), VendorUnderTest("mailgun", "email")
-CHANNELS = {vendor.name: vendor.channel for vendor in (TWILIO, MAILGUN)}
+VONAGE, INFOBIP = VendorUnderTest("vonage", "sms"), VendorUnderTest("infobip", "sms")
+CHANNELS = {vendor.name: vendor.channel for vendor in (TWILIO, MAILGUN, VONAGE, INFOBIP)}
 
 
 @dataclass(frozen=True)
