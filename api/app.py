@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 
-from api import health, metrics
+from api import health, metrics, webhooks
 from api.admin import door
 from api.admin.panel import register_panel
 from api.blueprint import Blueprint, IdConverter
@@ -56,9 +56,10 @@ PUBLIC = frozenset(
         "health.ready",
         "health.everything",
         "metrics.metrics",
+        "webhooks.receive",
     }
 )
-"""The endpoints that need no token. All others do, without having to say so."""
+"""The endpoints that need no token. All others do, without having to say so. Callbacks are signed instead."""
 
 BLUEPRINTS: list[Blueprint] = [
     contacts.blueprint,
@@ -119,6 +120,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     read_the_rest(app)
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
+    app.register_blueprint(webhooks.blueprint)
     description = register_resources(app, BLUEPRINTS)
     register_pages(app, lambda: description.document, settings.api_url)
     register_panel(app, settings)

@@ -15,7 +15,9 @@ from api.scope import Resources, resources
 from api.starter import prefect_client
 from models.migrations.run import current_revision, head_revision
 from models.pipelines import PARAMETERS, WORK_POOL
+from models.rules.callbacks import piling_up, unreadable
 from models.settings import Settings
+from models.store.callbacks import callback_gauges
 from models.store.circuits import unavailable
 from models.store.heartbeats import last_seen
 
@@ -88,7 +90,7 @@ def everything() -> Response:
     if not (found.settings.smtp_url or found.settings.email_url):
         health.warnings.append(NO_REAL_PROVIDER)
     if health.checks["schema"]:
-        health.warnings += _providers_left_alone(found)
+        health.warnings += _providers_left_alone(found) + _reports_that_wait(found)
     return health.answer()
 
 
@@ -119,6 +121,16 @@ def _providers_left_alone(found: Resources) -> list[str]:
     except SQLAlchemyError as error:
         logger.warning("Health: providers: %s", type(error).__name__)
         return []
+
+
+def _reports_that_wait(found: Resources) -> list[str]:
+    try:
+        with found.database.transaction(None) as session:
+            gauges = callback_gauges(session)
+    except SQLAlchemyError as error:
+        logger.warning("Health: reports: %s", type(error).__name__)
+        return []
+    return [words for words in (piling_up(gauges), unreadable(gauges)) if words]
 
 
 def _look_at_prefect(health: Health, settings: Settings) -> None:

@@ -11,13 +11,14 @@ from functools import cache
 
 from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
-from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.scope import Resources, resources
 from models.rules.lifecycle import Channel
+from models.store.callbacks import callback_gauges
 from models.store.circuits import Unavailable, unavailable
 from models.store.heartbeats import engine_gauges, last_seen, outbox_gauges
 from models.store.reconcile import LastReconciliation, last_reconciliation
@@ -44,6 +45,7 @@ class _Now(Collector):
                 waiting = outbox_gauges(session)
                 reconciled = last_reconciliation(session)
                 left_alone = unavailable(session)
+                came_back = callback_gauges(session)
         except SQLAlchemyError:
             up.add_metric([], 0)
             return [up]
@@ -52,7 +54,7 @@ class _Now(Collector):
             silence.add_metric([], seen.total_seconds())
         return [
             *(up, silence, *_engine(numbers), *_outbox(waiting)),
-            *(*_reconciled(reconciled), _providers(left_alone)),
+            *(*_reconciled(reconciled), _providers(left_alone), *_came_back(came_back)),
         ]
 
 
@@ -83,6 +85,32 @@ def _outbox(waiting: list[tuple[str, int, float]]) -> list[Metric]:
         messages.add_metric([channel], count)
         oldest.add_metric([channel], seconds)
     return [messages, oldest]
+
+
+def _came_back(numbers: list[tuple[str, str, str, float]]) -> list[Metric]:
+    """What providers reported. Requests are counted by `exosend_callbacks_total` (api/webhooks.py)."""
+    due = GaugeMetricFamily("exosend_reports_due", "Reports of providers that are due and not applied.")
+    oldest = GaugeMetricFamily("exosend_reports_oldest_seconds", "Since the oldest report that waits is due.")
+    parked = GaugeMetricFamily(
+        "exosend_reports_parked", "Reports of messages that are not known by that reference yet.", labels=["provider"]
+    )
+    unreadable = GaugeMetricFamily("exosend_callbacks_unreadable", "Kept callbacks that could not be read.")
+    dropped = CounterMetricFamily(
+        "exosend_reports_dropped", "Reports that came to nothing.", labels=["provider", "reason"]
+    )
+    for gauge, provider, label, value in numbers:
+        match gauge:
+            case "due":
+                due.add_metric([], value)
+            case "oldest":
+                oldest.add_metric([], value)
+            case "parked":
+                parked.add_metric([provider], value)
+            case "unreadable":
+                unreadable.add_metric([], value)
+            case "dropped":
+                dropped.add_metric([provider, label], value)
+    return [due, oldest, parked, unreadable, dropped]
 
 
 def _reconciled(last: LastReconciliation | None) -> list[Metric]:

@@ -17,8 +17,10 @@ from deployments.prefect_api import PrefectApi, applied_fingerprint, fingerprint
 from models.errors import SetupError
 from models.migrations.run import current_revision, head_revision
 from models.pipelines import WORK_POOL
+from models.rules.callbacks import Gauges, piling_up, unreadable
 from models.session import Database, Role
 from models.settings import Settings
+from models.store.callbacks import callback_gauges
 from models.store.heartbeats import last_seen
 from models.store.inspection import filled_default_partitions, server_version
 from models.store.reconcile import LastReconciliation, last_reconciliation
@@ -104,6 +106,7 @@ def _database(settings: Settings) -> Iterator[Finding]:
             silence = last_seen(session, "courier")
             yield _courier(silence)
             yield _reconciled(last_reconciliation(session))
+            yield _reports(callback_gauges(session))
     except SQLAlchemyError as error:
         reason = str(error.__cause__ or error).strip().splitlines()[0]
         yield Finding("database", Grade.WRONG, f"not reachable as {Role.ENGINE}: {reason}")
@@ -127,6 +130,14 @@ def _reconciled(last: LastReconciliation | None) -> Finding:
         return Finding("reconcile", Grade.WRONG, f"{at}: {text}")
     grade = Grade.OK if datetime.now(UTC) - last.finished_at < _RECONCILED_WITHIN else Grade.NOTE
     return Finding("reconcile", grade, f"{at}: every law holds")
+
+
+def _reports(gauges: Gauges) -> Finding:
+    if words := piling_up(gauges):
+        return Finding("reports", Grade.WRONG, words)
+    if words := unreadable(gauges):
+        return Finding("reports", Grade.NOTE, words)
+    return Finding("reports", Grade.OK, "what providers reported is applied")
 
 
 def _prefect(settings: Settings) -> Iterator[Finding]:

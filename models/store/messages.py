@@ -37,7 +37,8 @@ class PlannedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """A message's new state, as it is written. `retry_after_seconds` goes with `deferred` only."""
+    """A message's new state, as it is written. `retry_after_seconds` goes with `deferred` only. `known_by_ref`: reports
+    will name it by `provider_ref` and nothing else."""
 
     id: UUID
     position: int
@@ -48,6 +49,7 @@ class Result:
     retry_after_seconds: float | None = None
     counts_as_try: bool = True
     reports: tuple[Report, ...] = ()
+    known_by_ref: bool = False
 
 
 def read_planned(session: Session, lease: Lease, *, most: int | None = None) -> list[PlannedMessage]:

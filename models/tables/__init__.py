@@ -3,6 +3,7 @@
 from models.tables.accounts import ApiToken, AuditEntry, User
 from models.tables.administration import AdminForm, AdminSession, LoginFailure
 from models.tables.base import Base
+from models.tables.callbacks import InboundMessage, MessageReference, ReportCount, StoredCallback
 from models.tables.campaigns import Campaign
 from models.tables.contacts import Contact, ContactList, ContactListMember, Suppression
 from models.tables.imports import Blob, BlobPart, ContactImport, ImportProblem
@@ -44,10 +45,12 @@ __all__ = [
     "Heartbeat",
     "IdempotencyKey",
     "ImportProblem",
+    "InboundMessage",
     "IncomingEvent",
     "LedgerEntry",
     "LoginFailure",
     "Message",
+    "MessageReference",
     "Organization",
     "Outbox",
     "Price",
@@ -56,6 +59,7 @@ __all__ = [
     "RateBucket",
     "RateTurn",
     "Reconciliation",
+    "ReportCount",
     "RequestCount",
     "Run",
     "RunClient",
@@ -63,6 +67,7 @@ __all__ = [
     "RunLink",
     "SenderId",
     "SoftBounce",
+    "StoredCallback",
     "Suppression",
     "UncertainMessage",
     "User",

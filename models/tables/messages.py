@@ -127,20 +127,32 @@ class Outbox(Base):
 
 
 class IncomingEvent(Base):
-    """A provider's report that came in and is not applied yet. It waits until `due_at`."""
+    """A provider's report that came in and is not applied yet. It waits until `due_at`.
+
+    It is about `message_id` or, where the provider does not name that, about the message that it took under
+    `provider_ref` for `recipient`. `looks`: how often nothing was found under the reference.
+    """
 
     __tablename__ = "incoming_events"
-    __table_args__ = (Index("ix_incoming_events_due_at", "due_at"),)
+    __table_args__ = (
+        CheckConstraint("message_id IS NOT NULL OR provider_ref IS NOT NULL", name="message"),
+        Index("ix_incoming_events_due_at", "due_at"),
+        Index("ix_incoming_events_parked", "provider", postgresql_where=text("looks > 0")),
+    )
 
     id: Mapped[Id] = mapped_column(primary_key=True)
-    organization_id: Mapped[UUID]
+    organization_id: Mapped[UUID | None]  # who may be reported about; None: an account of the platform's, which is all
     provider: Mapped[str]
     key: Mapped[str]  # unique of the provider
-    message_id: Mapped[UUID]
+    message_id: Mapped[UUID | None]
+    provider_ref: Mapped[str | None]
+    recipient: Mapped[str | None]
     kind: Mapped[str]
     occurred_at: Mapped[datetime]
     payload: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
     due_at: Mapped[CreatedAt]
+    received_at: Mapped[CreatedAt]
+    looks: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
 
 
 class Event(Base):

@@ -78,7 +78,8 @@ class OutgoingMessage:
 class Outcome:
     """The answer for one message. `code` is short and stable (an SMTP enhanced status or reply code, a vendor's
     number), `detail` one line for people, cut at 500 characters. `reports`: of a message it took, what is known to be
-    reported of it later; a provider with webhooks has none."""
+    reported of it later; a provider with webhooks has none. `known_by_ref`: its events will name the message by
+    `provider_ref` and not by our id, so the reference is kept for them."""
 
     kind: OutcomeKind
     provider_ref: str | None = None
@@ -86,6 +87,7 @@ class Outcome:
     detail: str | None = None
     retry_after_seconds: float | None = None
     reports: tuple[Report, ...] = ()
+    known_by_ref: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +96,15 @@ class Capabilities:
 
     `messages_per_call`: most messages in one `send`. `idempotent`: a second try under the same id does not send
     twice. `answer_timeout_seconds`: after this long no answer comes any more, so an uncertain message may be judged.
-    `merges`: it takes messages as a shared content and the values of each (`OutgoingMessage.merge`).
+    `merges`: it takes messages as a shared content and the values of each (`OutgoingMessage.merge`). `known_by_ref`:
+    see `Outcome`; of a vendor that gives our id back with its events it is False, and costs nothing.
     """
 
     messages_per_call: int
     idempotent: bool
     answer_timeout_seconds: float
     merges: bool = False
+    known_by_ref: bool = False
 
 
 class Provider(Protocol):

@@ -196,7 +196,8 @@ class HttpProvider:
         """What an answer of a success says of one message."""
         if isinstance(said, Meaning):
             return self._told(answer, said)
-        return Outcome(OutcomeKind.ACCEPTED, provider_ref=said, code=str(answer.status))
+        by_ref = self.capabilities.known_by_ref
+        return Outcome(OutcomeKind.ACCEPTED, provider_ref=said, code=str(answer.status), known_by_ref=by_ref)
 
     def _told(self, answer: Answer, meaning: Meaning) -> Outcome:
         retry_after = retry_after_seconds(answer.headers.get("retry-after", ""))

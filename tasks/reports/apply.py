@@ -6,13 +6,14 @@ chunks, messages, keys and counts of engagement, each by id; then what follows f
 
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from models.rules.callbacks import Dropped
 from models.rules.reported import Facts, Occurrence, learn
 from models.session import Database
 from models.store import incoming_events, reported_messages
@@ -23,6 +24,7 @@ from models.store.rollups import count_by_day, count_by_run, count_clients, coun
 from models.store.suppressing import add_soft_bounces, end_rows_of_bounces, suppress_alone, suppress_reported
 from tasks.reports.consequences import Consequences, consequences_of
 from tasks.reports.engagement import Engagement, engagement_of
+from tasks.reports.matching import PARKED_PAUSE_SECONDS, match
 from tasks.reports.reading import is_lost_for_good, read_report
 from tasks.reports.tallies import Change, tally_by_day, tally_by_run
 
@@ -52,26 +54,43 @@ def apply_batch(session: Session, *, limit: int = BATCH) -> int:
     due = incoming_events.take_due(session, limit=limit)
     if not due:
         return 0
-    messages, unsettled = reported_messages.lock_messages(session, [report.message_id for report in due])
+    matched = match(session, due)
+    messages, unsettled = reported_messages.lock_messages(session, [about for about, _ in matched.about])
     patience = datetime.now(UTC) - _EARLY_MOST
-    early = [each.id for each in due if each.message_id in unsettled and each.occurred_at > patience]
-    known = [each for each in due if _belongs(each, messages.get(each.message_id))]
-    if strangers := len(due) - len(known) - len(early):
-        log.warning("%s reports are about no message there is; they are dropped.", strangers)
-    done = {each.id for each in due} - set(early)
-    _apply(session, incoming_events.keep_new(session, known), messages)
-    incoming_events.settle(session, done=list(done), early=early, again_in_seconds=_EARLY_SECONDS)
+    early: list[UUID] = []
+    known: list[tuple[UUID, Incoming]] = []
+    dropped = Counter((report.provider, Dropped.UNMATCHED) for report in matched.unknown)
+    for about, report in matched.about:
+        message = messages.get(about)
+        if message is not None and report.organization_id in (None, message.organization_id):
+            known.append((about, report))
+        elif about in unsettled and max(report.occurred_at, report.received_at) > patience:
+            early.append(report.id)
+        else:
+            dropped[report.provider, Dropped.UNMATCHED if message is None else Dropped.FOREIGN] += 1
+    if dropped:
+        log.warning("%s reports are about no message there is, or that is theirs; they are dropped.", dropped.total())
+    kept = incoming_events.keep_new(session, [report for _, report in known])
+    dropped.update((report.provider, Dropped.REPEATED) for _, report in known if report.id not in kept)
+    _apply(session, [(about, report) for about, report in known if report.id in kept], messages)
+    waiting = {*early, *(report.id for report in matched.parked)}
+    incoming_events.settle(
+        session,
+        done=[report.id for report in due if report.id not in waiting],
+        early=early,
+        again_in_seconds=_EARLY_SECONDS,
+    )
+    incoming_events.put_off(session, [report.id for report in matched.parked], at_most_seconds=PARKED_PAUSE_SECONDS)
+    incoming_events.count_dropped(session, dropped)
     return len(due)
 
 
-def _belongs(report: Incoming, message: ReportedMessage | None) -> bool:
-    return message is not None and message.organization_id == report.organization_id
-
-
-def _apply(session: Session, reports: Sequence[Incoming], messages: Mapping[UUID, ReportedMessage]) -> None:
+def _apply(
+    session: Session, reports: Sequence[tuple[UUID, Incoming]], messages: Mapping[UUID, ReportedMessage]
+) -> None:
     by_message: dict[UUID, list[tuple[Occurrence, NewEvent]]] = defaultdict(list)
-    for report in reports:
-        by_message[report.message_id].append(read_report(report, messages[report.message_id].run_id))
+    for about, report in reports:
+        by_message[about].append(read_report(report, messages[about]))
     changes = [
         Change(messages[id_], learn(messages[id_].facts, [occurrence for occurrence, _ in read]))
         for id_, read in by_message.items()

@@ -1,20 +1,20 @@
 """From a report as it came in to what it means and what is kept of it: pure."""
 
 from typing import Any
-from uuid import UUID
 
 from models.rules.reported import Occurrence
 from models.rules.reports import ReportKind
 from models.store.events import NewEvent
 from models.store.incoming_events import Incoming
+from models.store.reported_messages import ReportedMessage
 from tasks.reports.user_agents import reader_of
 
 _SEEN = {ReportKind.OPENED, ReportKind.CLICKED}
 _CODE_MAX = 100
 
 
-def read_report(report: Incoming, run_id: UUID | None) -> tuple[Occurrence, NewEvent]:
-    """What the report says of its message, and the event to keep.
+def read_report(report: Incoming, about: ReportedMessage) -> tuple[Occurrence, NewEvent]:
+    """What the report says of the message it is about, and the event to keep.
 
     Of opens and clicks the event also says `device` and `client`, and `proxy: true` when a machine did it.
     """
@@ -24,7 +24,7 @@ def read_report(report: Incoming, run_id: UUID | None) -> tuple[Occurrence, NewE
         reader = reader_of(text_of(payload, "user_agent") or "")
         by_machine = payload.get("proxy") is True or reader.is_machine
         payload |= {"proxy": True} if by_machine else {"device": reader.device, "client": reader.client}
-    event = NewEvent(report.organization_id, run_id, report.message_id, report.kind.value, report.occurred_at, payload)
+    event = NewEvent(about.organization_id, about.run_id, about.id, report.kind.value, report.occurred_at, payload)
     return Occurrence(report.kind, report.occurred_at, _code(report.kind, payload), by_machine), event
 
 

@@ -15,6 +15,7 @@ from models.store import chunks, messages
 from models.store.chunks import Lease
 from models.store.clearance import ask
 from models.store.incoming_events import park_reports
+from models.store.message_references import keep_references
 from models.store.messages import PlannedMessage, Result
 from models.store.rollups import count_sent
 from models.store.runs import lock_run, settle_run
@@ -151,6 +152,7 @@ class Journal:
                     if results:
                         messages.record_results(session, lease, results, provider=self.provider)
                         park_reports(session, self.organization_id, self.provider, results)
+                        keep_references(session, self.organization_id, self.provider, results)
                         count_sent(session, self.organization_id, self.channel, counts.accepted)
                 return self.clear(session, upcoming)
 
@@ -182,6 +184,7 @@ class Journal:
             moved, refundable = messages.record_evidence(session, lease, results, provider=self.provider)
             chunks.adjust(session, lease, moved, refundable)
             park_reports(session, self.organization_id, self.provider, results)
+            keep_references(session, self.organization_id, self.provider, results)
             count_sent(session, self.organization_id, self.channel, moved.accepted)
             if run.finished_at is not None:
                 settle_run(session, run)

@@ -19,6 +19,7 @@ from models.store.chunks import Counts
 from models.store.circuits import standing
 from models.store.incoming_events import park_reports
 from models.store.ledger import post
+from models.store.message_references import keep_references
 from models.store.messages import Result, record_by_id
 from models.store.outbox import Claimed
 from models.store.outbox_counts import Place, count_decided
@@ -209,6 +210,7 @@ class OutboxJournal:
             results = [result for _, result in own]
             count_sent(session, organization_id, self._channel, count_results(results).accepted)
             park_reports(session, organization_id, self._provider, results)
+            keep_references(session, organization_id, self._provider, results)
         refunds = [pair for pair in decided if pair[0].run_id is None and _refundable([pair])]
         for claimed, result in sorted(refunds, key=lambda pair: (pair[0].organization_id, pair[1].id)):
             post(

@@ -27,7 +27,12 @@ def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) ->
     """The message's new state. A deferral becomes a failure after the last attempt, or after 24 hours of trying."""
     if outcome.kind is OutcomeKind.ACCEPTED:  # a code is why something is not as it should be
         return Result(
-            message.id, message.position, MessageState.ACCEPTED, outcome.provider_ref, reports=outcome.reports
+            message.id,
+            message.position,
+            MessageState.ACCEPTED,
+            outcome.provider_ref,
+            reports=outcome.reports,
+            known_by_ref=outcome.known_by_ref,
         )
     state = {
         OutcomeKind.REJECTED: MessageState.FAILED,
