@@ -37,9 +37,9 @@ def test_the_summary_counts_down_from_the_rows_to_the_messages(capsys, tmp_path:
     assert any(line.startswith(f'make up ARGS="--data-dir {tmp_path}/stack" ') for line in said)
 
 
-def test_the_summary_of_a_few_contacts_says_nothing_of_nobody(capsys, tmp_path: Path) -> None:
+def test_the_summary_of_a_few_contacts_says_nothing_of_nobody(capsys) -> None:
     few = {**_NUMBERS, "errors_total": 0, "dropped": {}, "accepted": 3}
-    print_summary(few, opted_out=0, folder=tmp_path)
+    print_summary(few, opted_out=0, folder=Path("stack"))  # pytest's folders have names like pytest-0
     said = capsys.readouterr().out
     assert "-0" not in said
     assert "opted out" not in said

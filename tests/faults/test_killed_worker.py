@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 from sqlalchemy import text
 
 from deployments.demo_stack import DemoStack, running_stack
 from deployments.sink_log import read_entries
 from tests.support.second_worker import SecondWorker, second_worker
-from tests.support.stack import Stack, wait_for
+from tests.support.stack import Stack, ask_prefect, wait_for
 from tests.support.stack_runs import examine_campaigns, inside
 from tests.support.trials import Trial
 
@@ -31,8 +30,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStack]:
     """A worker that takes one flow run, in a pool that lets two go on."""
     settings = {"worker_limit": "1", "chunk_size": str(CHUNK), "drainers": "2"}
     with running_stack(tmp_path_factory.mktemp("workers"), **settings) as stack:
-        url = f"{stack.prefect_url}/api/work_pools/exosend"
-        httpx2.patch(url, json={"concurrency_limit": 4}, timeout=20, trust_env=False).raise_for_status()
+        ask_prefect(stack, "PATCH", "/work_pools/exosend", json={"concurrency_limit": 4})
         yield stack
 
 

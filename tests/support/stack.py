@@ -99,16 +99,7 @@ class Stack:
 
     def prefect(self, method: str, path: str, **arguments: Any) -> Any:
         """A request to Prefect's API."""
-        url = f"{self.demo.prefect_url}/api{path}"
-        arguments["auth"] = prefect_credentials(self.demo)
-        until = time.monotonic() + _BUSY_SECONDS
-        answer = httpx2.request(method, url, timeout=20, trust_env=False, **arguments)
-        # Its SQLite was busy, and nothing was done. Prefect's own client, and so its UI's users, try again as well.
-        while answer.status_code == httpx2.codes.SERVICE_UNAVAILABLE and time.monotonic() < until:
-            time.sleep(0.5)
-            answer = httpx2.request(method, url, timeout=20, trust_env=False, **arguments)
-        answer.raise_for_status()
-        return answer.json()
+        return ask_prefect(self.demo, method, path, **arguments)
 
     def start_from_prefect(self, campaign_id: str, **state: object) -> str:
         """What the form in Prefect's UI does: a run of send-campaign with nothing but the campaign's id."""
@@ -132,6 +123,19 @@ class Stack:
         state = StackState.load(Path(self.demo.environment["EXOSEND_DATA_DIR"]))
         assert state is not None
         return [process for process in marked(state.stack_id) if _name(process) == NAME]
+
+
+def ask_prefect(demo: DemoStack, method: str, path: str, **arguments: Any) -> Any:
+    """What the stack's Prefect server answers to a request, None where it answers nothing."""
+    url, credentials = f"{demo.prefect_url}/api{path}", prefect_credentials(demo)
+    until = time.monotonic() + _BUSY_SECONDS
+    while True:
+        answer = httpx2.request(method, url, timeout=20, trust_env=False, auth=credentials, **arguments)
+        # Its SQLite was busy, and nothing was done. Prefect's own client, and so its UI's users, try again as well.
+        if answer.status_code != httpx2.codes.SERVICE_UNAVAILABLE or time.monotonic() > until:
+            answer.raise_for_status()
+            return answer.json() if answer.content else None
+        time.sleep(0.5)
 
 
 def prefect_credentials(demo: DemoStack) -> tuple[str, str] | None:
