@@ -24,6 +24,7 @@ from api.blueprints import (
     sms_campaigns,
     suppressions,
     templates,
+    webhook_endpoints,
 )
 from api.documentation.pages import register_pages
 from api.encoding import ExactJson
@@ -75,6 +76,7 @@ BLUEPRINTS: list[Blueprint] = [
     emails.blueprint,
     analytics.blueprint,
     sms.blueprint,
+    webhook_endpoints.blueprint,
 ]
 
 

@@ -75,9 +75,23 @@ def keep_answer(make: Callable[[], Response]) -> None:
     answer = make()
     if not 200 <= answer.status_code < 300:
         return
-    kept = KeptAnswer(keyed.request_hash, answer.status_code, answer.get_data(as_text=True))
+    kept = KeptAnswer(keyed.request_hash, answer.status_code, _text_to_keep(answer))
     with scope().work() as session:
         idempotency_keys.keep_answer(session, scope().caller.organization_id, keyed.key, kept)
+
+
+def keep_without(field: str) -> None:
+    """Keep the answer of this request without this field of its data: a secret is shown once, and not kept in plain."""
+    g.keep_without = field
+
+
+def _text_to_keep(answer: Response) -> str:
+    hidden = g.get("keep_without")
+    if hidden is None:
+        return answer.get_data(as_text=True)
+    body = orjson.loads(answer.get_data())
+    body["data"][hidden] = None
+    return orjson.dumps(body).decode()
 
 
 def forget_answer() -> None:

@@ -27,6 +27,7 @@ from deployments.courier_prefect import PrefectThread
 from deployments.courier_removal import Removal
 from deployments.courier_reports import ReportsThread
 from deployments.courier_uncertain import UncertainDuty
+from deployments.courier_webhooks import WebhooksThread
 from deployments.environment import prefect_client_environment
 from models.pipelines import DEPLOYMENTS, ImportContacts, SendCampaign, VerifyDomain, start_key
 from models.rules.lifecycle import RunKind, RunState
@@ -76,12 +77,14 @@ class Courier:
         self._reports = ReportsThread(self._database)
         self._uncertain = UncertainDuty(settings, self._database)
         self._prefect = PrefectThread(self._database, settings)
+        self._webhooks = WebhooksThread(self._database, settings)
 
     def start(self) -> None:
-        """Begin to send the outbox and to apply reports; `tick` does the rest."""
+        """Begin to send the outbox, to apply reports and to tell of events; `tick` does the rest."""
         self._outbox.start()
         self._reports.start()
         self._prefect.start()
+        self._webhooks.start()
 
     def tick(self) -> None:
         """One round. A failure of one duty is logged and does not keep the others from being done."""
@@ -117,10 +120,12 @@ class Courier:
         self._outbox.ask_to_stop()
         self._reports.ask_to_stop()
         self._prefect.ask_to_stop()
+        self._webhooks.ask_to_stop()
         self._children.end()
         self._outbox.stop()
         self._reports.stop()
         self._prefect.stop()
+        self._webhooks.stop()
         try:
             with self._database.transaction(None) as session:
                 heartbeats.stop_beating(session, self._name)

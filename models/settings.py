@@ -143,6 +143,20 @@ class Settings(BaseSettings):
     import_wait_seconds: float = Field(
         25.0, ge=0, description="How long the import call waits for its result before it answers 202."
     )
+    webhook_connections: int = Field(
+        200, ge=1, le=10_000, description="Webhooks that one courier has on their way at once, to all endpoints."
+    )
+    webhook_queue_limit: int = Field(
+        100_000,
+        ge=1,
+        le=10_000_000,
+        description="Events that may wait for one webhook endpoint; of more the oldest are dropped.",
+    )
+    webhooks_to_loopback: bool = Field(
+        False,
+        description="For development only: webhook endpoints may be on this machine, and be reached by http there. "
+        "Otherwise nothing but the public internet is called.",
+    )
     default_region: str | None = Field(
         None,
         min_length=2,

@@ -91,6 +91,17 @@ def nearest_documented(method: str, path: str) -> Documented:
     return max(documented_endpoints(), key=likeness)
 
 
+def group_of(method: str, path: str) -> str:
+    """The group that an operation stands in: its own, or that of what it comes after."""
+    found = find_documented(method, path)
+    return found.group if found and found.group else nearest_documented(method, path).group
+
+
+def groups() -> list[str]:
+    """The groups of the documentation in its order, then those that extensions have for themselves."""
+    return list(dict.fromkeys(each.group for each in (*documented_endpoints(), *_extensions()) if each.group))
+
+
 def _alike(one: str, other: str) -> int:
     """How many characters two paths have in common at their beginning."""
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))

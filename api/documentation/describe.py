@@ -5,10 +5,11 @@ from copy import deepcopy
 from typing import Any
 from urllib.parse import parse_qsl
 
-from api.documentation.contract import Documented, documented_endpoints, find_documented, general, nearest_documented
+from api.documentation.contract import Documented, find_documented, general, group_of, groups, nearest_documented
 from api.documentation.multipart import multipart_example, multipart_schema
 from api.documentation.samples import SAMPLE_ADDRESS, kind_of_parameter, sample_id
 from api.documentation.shapes import Shaper
+from api.documentation.webhooks import webhooks
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -24,6 +25,8 @@ _NAMES = {
     "contact-lists": "contact list",
     "sender-ids": "sender ID",
     "sms/campaigns": "SMS campaign",
+    "webhook-endpoints": "webhook endpoint",
+    "deliveries": "delivery",
 }
 
 Operation = dict[str, Any]
@@ -43,14 +46,14 @@ def describe(raw: Mapping[str, Any]) -> Document:
     document: Document = deepcopy(dict(raw))
     document["servers"] = [{"url": "/", "description": "This installation."}]
     for path, method, operation in operations(document):
-        nearest = nearest_documented(method, path)
-        operation["tags"] = [nearest.group]
+        operation["tags"] = [group_of(method, path)]
         _show_examples(document, path, method, operation)
     for path, item in document["paths"].items():
         for parameter in item.get("parameters", ()):
             _describe_path_parameter(path, parameter)
     document["paths"] = dict(sorted(document["paths"].items(), key=lambda entry: _place(*entry)))
     document["tags"] = _ordered_tags(document)
+    document["webhooks"] = webhooks()
     return document
 
 
@@ -65,8 +68,7 @@ def _place(path: str, item: Mapping[str, Any]) -> tuple[int, bool, str]:
 def _ordered_tags(document: Document) -> list[dict[str, str]]:
     used = {operation["tags"][0] for _, _, operation in operations(document)}
     told = {tag["name"]: tag for tag in document.get("tags", ())}
-    groups = dict.fromkeys(each.group for each in documented_endpoints())
-    return [told.get(group, {"name": group}) for group in groups if group in used]
+    return [told.get(group, {"name": group}) for group in groups() if group in used]
 
 
 def _describe_path_parameter(path: str, parameter: dict[str, Any]) -> None:

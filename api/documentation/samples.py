@@ -24,6 +24,8 @@ _KINDS = (
     "sms/campaigns",
     "suppressions",
     "events",
+    "webhook-endpoints",
+    "deliveries",
 )
 # UUIDv7 of 2026-01-15T10:00:00Z and the seconds after it.
 _OF_A_KIND = 3  # as many as a documented example has
@@ -53,6 +55,8 @@ _FIELDS = {
     "list_id": "contact-lists",
     "target_list_ids": "contact-lists",
     "sender_id_id": "sender-ids",
+    "event_id": "events",
+    "endpoint_id": "webhook-endpoints",
 }
 
 SAMPLE_ADDRESS = "john@example.com"
@@ -77,7 +81,7 @@ def kind_of_path(path: str) -> str:
     for word in path.removeprefix("/api/v1/").split("/"):
         if word.startswith("{"):
             after_parameter = True
-        elif after_parameter and word in ("contacts", "events"):  # of a list, of an email
+        elif after_parameter and word in ("contacts", "events", "deliveries"):  # of a list, of an email, of an endpoint
             return word
         elif not after_parameter and word not in ("analytics", "check", "overview"):
             words.append(word)

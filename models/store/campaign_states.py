@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import IllegalState, NotFound
 from models.rules.lifecycle import CAMPAIGN_MOVES, CampaignStatus, Channel, sources_of
+from models.store.webhook_deliveries import tell_campaign_moved
 from models.tables import Campaign, EmailDomain, EmailTemplate
 
 
@@ -52,6 +53,7 @@ def move_campaign(
     ).scalar_one_or_none()
     if campaign is None:
         raise illegal_move(lock_campaign(session, organization_id, campaign_id), target)
+    tell_campaign_moved(session, campaign, target, is_new_run="run_id" in values)
     return campaign
 
 
@@ -136,7 +138,10 @@ def complete_reported(session: Session, *, report_hours: int) -> Sequence[UUID]:
     For the engine, over all organizations; returns their ids.
     """
     sources = sources_of(CAMPAIGN_MOVES[Channel.SMS], CampaignStatus.COMPLETED)
-    return session.execute(_COMPLETE, {"hours": report_hours, "from": sources}).scalars().all()
+    completed = session.execute(_COMPLETE, {"hours": report_hours, "from": sources}).scalars().all()
+    for campaign_id in completed:
+        tell_campaign_moved(session, find_campaign(session, campaign_id), CampaignStatus.COMPLETED, is_new_run=False)
+    return completed
 
 
 def minutes_late(session: Session, campaign: Campaign) -> float:

@@ -18,6 +18,7 @@ from models.tables.rollups import DailyCount, RunClient, RunLink, SoftBounce
 from models.tables.runs import Chunk, Content, Deferral, DroppedRecipient, Run, RunFlow
 from models.tables.senders import EmailDomain, SenderId
 from models.tables.templates import EmailTemplate, EmailTemplateVersion
+from models.tables.webhooks import WebhookDelivery, WebhookEndpoint
 
 __all__ = [
     "AdminForm",
@@ -71,4 +72,6 @@ __all__ = [
     "Suppression",
     "UncertainMessage",
     "User",
+    "WebhookDelivery",
+    "WebhookEndpoint",
 ]

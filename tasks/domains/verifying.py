@@ -14,6 +14,7 @@ from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store.email_domains import domain_to_verify, record_findings
 from models.store.runs import fail_run, find_run, lock_run, move_run
+from models.store.webhook_deliveries import tell_domain_checked
 from models.tables import EmailDomain, Run
 from tasks.domains.keys import signing_key_published
 from tasks.domains.lookup import TxtLookup
@@ -99,7 +100,10 @@ def _record(database: Database, run: Run, findings: Findings) -> Verdict | None:
         move_run(session, run.organization_id, run.id, RunState.COMPLETED, finished_at=func.now())
         if domain is None:
             return None
+        before = domain.status
         status = record_findings(session, domain, findings)
+        if status != before:
+            tell_domain_checked(session, domain)
         log.info("Domain %s is %s: %s", domain.domain, status, findings)
         return Verdict(domain.domain, status, findings)
 

@@ -27,6 +27,7 @@ from tasks.reports.engagement import Engagement, engagement_of
 from tasks.reports.matching import PARKED_PAUSE_SECONDS, match
 from tasks.reports.reading import is_lost_for_good, read_report
 from tasks.reports.tallies import Change, tally_by_day, tally_by_run
+from tasks.webhooks.telling import tell_reports
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +105,7 @@ def _apply(
     _follow(session, consequences_of(changes, new))
     count_by_run(session, tally_by_run(changes, {event.message_id for event in new if is_lost_for_good(event)}))
     count_by_day(session, tally_by_day(changes))
+    tell_reports(session, changes, new)
 
 
 def _count_engagement(session: Session, changes: Sequence[Change], new: Sequence[NewEvent]) -> None:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from models.store.runs import lock_run, settle_run
 from tasks.providers.base import Outcome
 from tasks.sending.circuit import Circuit
 from tasks.sending.results import count_results
+from tasks.webhooks.telling import KnownListeners, tell_results
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -59,6 +60,7 @@ class Journal:
     channel: str
     provider: str
     lost: Callable[[], bool]
+    listeners: KnownListeners = field(default_factory=KnownListeners)
 
     @property
     def circuit(self) -> Circuit:
@@ -154,6 +156,7 @@ class Journal:
                         park_reports(session, self.organization_id, self.provider, results)
                         keep_references(session, self.organization_id, self.provider, results)
                         count_sent(session, self.organization_id, self.channel, counts.accepted)
+                        self._tell(session, results)
                 return self.clear(session, upcoming)
 
         return self.insist(write)
@@ -186,9 +189,13 @@ class Journal:
             park_reports(session, self.organization_id, self.provider, results)
             keep_references(session, self.organization_id, self.provider, results)
             count_sent(session, self.organization_id, self.channel, moved.accepted)
+            self._tell(session, results)
             if run.finished_at is not None:
                 settle_run(session, run)
                 run.results_blob_id = None
+
+    def _tell(self, session: Session, results: Sequence[Result]) -> None:
+        tell_results(session, self.channel, results, self.listeners.now(session, self.organization_id))
 
     def insist(self, work: Callable[[], _T]) -> _T:
         """Do it as often as Postgres is away. Raises StaleLease when that took longer than the lease."""

@@ -26,12 +26,14 @@ from models.store.outbox_counts import Place, count_decided
 from models.store.rollups import count_sent
 from models.store.runs import lock_run, settle_run
 from models.store.uncertain import forget, note
+from models.store.webhook_endpoints import find_listeners
 from models.tables import Run
 from tasks.providers.base import Outcome
 from tasks.sending.circuit import Circuit, needs_noting
 from tasks.sending.journal import SILENT_SECONDS
 from tasks.sending.outbox_rate import OutboxRate
 from tasks.sending.results import count_results
+from tasks.webhooks.telling import tell_results
 
 log = logging.getLogger(__name__)
 _K = TypeVar("_K")
@@ -211,6 +213,8 @@ class OutboxJournal:
             count_sent(session, organization_id, self._channel, count_results(results).accepted)
             park_reports(session, organization_id, self._provider, results)
             keep_references(session, organization_id, self._provider, results)
+        listeners = find_listeners(session, {claimed.organization_id for claimed, _ in decided}) if decided else {}
+        tell_results(session, self._channel, [result for _, result in decided], listeners)
         refunds = [pair for pair in decided if pair[0].run_id is None and _refundable([pair])]
         for claimed, result in sorted(refunds, key=lambda pair: (pair[0].organization_id, pair[1].id)):
             post(

@@ -28,6 +28,7 @@ from models.store.uncertain import Group, Uncertain
 from models.tables import Run
 from tasks.providers.base import LooksUp, Outcome, OutcomeKind, Provider, Sought
 from tasks.providers.registry import open_provider
+from tasks.webhooks.telling import tell_resolved
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +166,7 @@ def _carry_out(
     target = _MOVES[verdict]
     for (code, detail), own in _by_reason(verdict, messages, answers).items():
         store.move(session, own, target, code=code, detail=detail)
+        tell_resolved(session, own, target, code=code, detail=detail)
     if run is not None:
         store.count_moved(session, run.id, messages, target)
     if verdict is Verdict.ACCEPT:

@@ -7,6 +7,8 @@ API_PRIVILEGES = {
     "organizations": "SIU",
     "admin_forms": "SIU",
     "outbox": "I",
+    "webhook_deliveries": "SIU",
+    "webhook_endpoints": "SIUD",
     "uncertain_messages": "SU",
     **dict.fromkeys(["chunks", "contents", "messages", "run_flows", "runs"], "SIU"),
     **dict.fromkeys(["api_tokens", "users", "email_domains", "sender_ids"], "SIUD"),

@@ -23,6 +23,7 @@ from models.store.organizations import add_verified_domain, create_organization,
 from models.store.outgoing import NewMessage
 from models.store.sender_ids import add_verified_sender_id
 from tasks.runs.accept_messages import accept_run, accept_single
+from tests.support.webhooks import ENDPOINT, queue_test_event, remove_endpoints
 
 SENDER = "EXOCLASS"
 DOMAIN = "example.com"
@@ -69,6 +70,8 @@ class World:
         """What an operation needs that its request does not name by an id."""
         if path.startswith("/api/v1/suppressions/"):
             self._post("/suppressions", {"email": SAMPLE_ADDRESS})
+        if path.startswith("/api/v1/webhook-endpoints"):  # an organization has few
+            remove_endpoints(self.engine, self.organization_id)
         if not path.startswith(("/api/v1/sms", "/api/v1/sender-ids")):
             return
         with self.engine.transaction(self.organization_id) as session:
@@ -101,6 +104,8 @@ class World:
             "sms": lambda: self._message("sms"),
             "emails": lambda: self._message("email"),
             "emails/batch": self._batch,
+            "webhook-endpoints": lambda: self._made("/webhook-endpoints", ENDPOINT),
+            "deliveries": lambda: queue_test_event(self.call),
         }
         return str(makers[kind]()) if kind in makers else str(uuid4())
 
