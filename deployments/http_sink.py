@@ -15,10 +15,23 @@ from typing import Annotated, Literal, Protocol
 import uvloop
 from cyclopts import App, Parameter
 
-from deployments import http_sink_infobip, http_sink_twilio, http_sink_vonage
+from deployments import (
+    http_sink_infobip,
+    http_sink_mailgun,
+    http_sink_postmark,
+    http_sink_resend,
+    http_sink_sendgrid,
+    http_sink_ses,
+    http_sink_twilio,
+    http_sink_vonage,
+)
 from deployments.http_sink_infobip import InfobipApi
 from deployments.http_sink_mailgun import MailgunApi
+from deployments.http_sink_postmark import PostmarkApi
 from deployments.http_sink_protocol import Api, HttpSinkConnection, HttpSinkState
+from deployments.http_sink_resend import ResendApi
+from deployments.http_sink_sendgrid import SendGridApi
+from deployments.http_sink_ses import SesApi
 from deployments.http_sink_twilio import TwilioApi
 from deployments.http_sink_vonage import VonageApi
 from deployments.sink_faults import Fault, FaultScript, parse_faults, read_faults
@@ -45,21 +58,43 @@ class SignsCallbacks(Protocol):
 APIS: dict[str, Callable[[tuple[str, str]], Api]] = {
     "infobip": InfobipApi,
     "mailgun": MailgunApi,
+    "postmark": PostmarkApi,
+    "resend": ResendApi,
+    "sendgrid": SendGridApi,
+    "ses": SesApi,
     "twilio": TwilioApi,
     "vonage": VonageApi,
 }
 ACCOUNTS = {
     "infobip": "app:key-1234",
     "mailgun": "api:key-1234",
+    "postmark": "server:server-token",
+    "resend": "api:re_1234",
+    "sendgrid": "apikey:SG.1234",
+    "ses": "AKIAIOSFODNN7EXAMPLE:a-secret-access-key",
     "twilio": "AC" + 32 * "0" + ":secret",
     "vonage": "abcd1234:secret",
 }
 CALLBACKS: dict[str, SignsCallbacks] = {
     "infobip": http_sink_infobip.signed_callbacks,
+    "mailgun": http_sink_mailgun.signed_callbacks,
+    "postmark": http_sink_postmark.signed_callbacks,
+    "resend": http_sink_resend.signed_callbacks,
+    "sendgrid": http_sink_sendgrid.signed_callbacks,
+    "ses": http_sink_ses.signed_callbacks,
     "twilio": http_sink_twilio.signed_callbacks,
     "vonage": http_sink_vonage.signed_callbacks,
 }
-CALLBACK_KEYS = {"infobip": "reports:password", "twilio": "secret", "vonage": "signature-secret"}
+CALLBACK_KEYS = {
+    "infobip": "reports:password",
+    "mailgun": "webhook-signing-key",
+    "postmark": "webhook:password",
+    "resend": "whsec_YSBzaWduaW5nIHNlY3JldCBmb3IgdGVzdHM=",
+    "sendgrid": http_sink_sendgrid.VERIFICATION_KEY,
+    "ses": "arn:aws:sns:eu-west-1:123456789012:exosend",
+    "twilio": "secret",
+    "vonage": "signature-secret",
+}
 
 
 @contextlib.asynccontextmanager
@@ -83,7 +118,7 @@ async def serving(state: HttpSinkState, *, host: str = "127.0.0.1", port: int = 
 
 @app.default
 def main(
-    vendor: Literal["infobip", "mailgun", "twilio", "vonage"],
+    vendor: Literal["infobip", "mailgun", "postmark", "resend", "sendgrid", "ses", "twilio", "vonage"],
     *,
     log: Annotated[Path, Parameter(help="File that gets one JSON line per accepted recipient.")],
     port: Annotated[int, Parameter(help="Port; 0 takes a free one and prints it.")] = 0,

@@ -1,16 +1,22 @@
 """Mailgun's messages and messages.mime as they are documented (the pages: tasks/providers/vendors/mailgun.py)."""
 
 import base64
+import hashlib
+import hmac
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import datetime
 from email.utils import parseaddr
 from itertools import count
 from typing import Any
 
 import orjson
 
+from deployments.http_sink_events import fingerprint, is_hard, of_messages, said
 from deployments.http_sink_protocol import Refused, Taken
+from models.rules.reports import ReportKind
+from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 
 _TARGET = re.compile(r"/v3/([A-Za-z0-9.-]+)/(messages|messages\.mime)", re.ASCII)
 _ADDRESS = re.compile(r"[^@\s,;<>]+@[A-Za-z0-9.-]+", re.ASCII)
@@ -50,6 +56,51 @@ class MailgunApi:
         """See Api."""
         del status
         return orjson.dumps({"message": text})
+
+
+def signed_callbacks(
+    events: Sequence[ProviderEvent | InboundSms], *, url: str, key: str, at: datetime
+) -> list[Callback]:
+    """See SignsCallbacks: a request for each event; its time and a token are signed."""
+    return [_callback(event, url, key, at) for event in of_messages(events)]
+
+
+def _callback(event: ProviderEvent, url: str, key: str, at: datetime) -> Callback:
+    stamp, token = str(int(at.timestamp())), fingerprint(event)[:50]
+    signature = hmac.new(key.encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
+    document = {
+        "signature": {"timestamp": stamp, "token": token, "signature": signature},
+        "event-data": _told(event),
+    }
+    return Callback(url, {"content-type": "application/json"}, orjson.dumps(document), at)
+
+
+def _told(event: ProviderEvent) -> dict[str, Any]:
+    kind = event.kind
+    told: dict[str, Any] = {
+        "event": "failed" if kind is ReportKind.BOUNCED else kind.value,
+        "id": fingerprint(event)[:22],
+        "timestamp": event.occurred_at.timestamp(),
+        "recipient": event.recipient,
+        "message": {"headers": {"message-id": event.provider_ref}},
+        "user-variables": {"exosend-id": str(event.message_id)},
+        "tags": [],
+    }
+    if kind is ReportKind.BOUNCED:
+        status = {"code": 550, "enhanced-code": "5.1.1", "message": said(event, "reason", "5.1.1 unknown user")}
+        told |= {
+            "severity": "permanent",
+            "reason": "bounce" if is_hard(event) else "old",
+            "delivery-status": status,
+        }
+    elif kind in {ReportKind.OPENED, ReportKind.CLICKED}:
+        bot = "apple" if event.payload.get("proxy") is True else ""
+        told |= {
+            "ip": said(event, "ip"),
+            "client-info": {"user-agent": said(event, "user_agent"), "device-type": "desktop", "bot": bot},
+            "url": said(event, "url"),
+        }
+    return told
 
 
 def _fields(content_type: str, body: bytes) -> Fields:

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol, cast
@@ -13,16 +13,20 @@ from deployments.sink_log import AcceptLog
 
 _MOST_BYTES = 64 * 1024 * 1024
 _GARBAGE = b"\x15\x03\x01 this is not HTTP\r\n\r\n"
-_REASONS = {200: "OK", 201: "Created", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found", 413: "Too Large"}
+_REASONS = {200: "OK", 201: "Created", 202: "Accepted", 400: "Bad Request", 401: "Unauthorized", 404: "Not Found"}
+
+Headers = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A request that the API accepts: for whom, and what it answers."""
+    """A request that the API accepts: for whom, and what it answers. `keep` is called when it really is accepted."""
 
     recipients: list[str]
     answer: bytes
     status: int = 200
+    headers: Headers = ()
+    keep: Callable[[], None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,7 @@ class Refused:
 
     status: int
     answer: bytes
+    headers: Headers = ()
 
 
 class Api(Protocol):
@@ -119,7 +124,7 @@ class HttpSinkConnection(asyncio.Protocol):
     def _answer(self, target: str, headers: Mapping[str, str], body: bytes) -> None:
         found = self._state.api.handle(target, headers, body)
         if isinstance(found, Refused):
-            self._write(found.status, found.answer)
+            self._write(found.status, found.answer, found.headers)
             return
         fault = self._state.script.at(Step.FINAL, found.recipients, self._accepted)
         if fault is None or fault.action in ACCEPTING:
@@ -127,19 +132,21 @@ class HttpSinkConnection(asyncio.Protocol):
             is_half = fault is not None and fault.action is Action.ACCEPT_HALF
             taken = found.recipients[: len(found.recipients) // 2] if is_half else found.recipients
             self._state.log.write(taken, "", len(body), self._number)
+            if found.keep is not None:
+                found.keep()
         if fault is not None and fault.action is not Action.SLOW:
             self._follow(fault)
             return
         delay = self._state.delay_seconds if fault is None else fault.seconds
         if delay:
-            asyncio.get_running_loop().call_later(delay, self._write, found.status, found.answer)
+            asyncio.get_running_loop().call_later(delay, self._write, found.status, found.answer, found.headers)
         else:
-            self._write(found.status, found.answer)
+            self._write(found.status, found.answer, found.headers)
 
     def _follow(self, fault: Fault) -> None:
         if fault.action is Action.REPLY:
             status, text = int(fault.reply[:3]), fault.reply[4:]
-            more = f"Retry-After: {fault.seconds:.0f}\r\n" if status in (429, 503) else ""
+            more = (("Retry-After", f"{fault.seconds:.0f}"),) if status in (429, 503) else ()
             self._write(status, self._state.api.error(status, text), more)
         elif fault.action in {Action.GARBAGE, Action.ACCEPT_GARBAGE} and self._transport is not None:
             self._transport.write(_GARBAGE)
@@ -158,9 +165,10 @@ class HttpSinkConnection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
-    def _write(self, status: int, body: bytes, more: str = "") -> None:
+    def _write(self, status: int, body: bytes, headers: Headers = ()) -> None:
         if self._transport is not None:
             reason = _REASONS.get(status, "Error")
+            more = "".join(f"{name}: {value}\r\n" for name, value in headers)
             lines = f"HTTP/1.1 {status} {reason}\r\nContent-Type: application/json\r\n{more}"
             head = f"{lines}Content-Length: {len(body)}\r\n\r\n"
             self._transport.write(head.encode("ascii") + body)

@@ -47,10 +47,15 @@ _STATUSES = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, and the messages that are in it: their places among those that were given together."""
+    """One request, and the messages that are in it: their places among those that were given together.
+
+    `repeatable`: the vendor knows the same request when it comes again, by a key in it, and gives the answer that the
+    first one had. One that nobody knows the end of is then asked a second time, at once.
+    """
 
     request: Request
     places: Sequence[int]
+    repeatable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class HttpProvider:
         part = [messages[place] for place in places]
         found: dict[int, Outcome] = {}
         calls = self._calls(part, found)
-        results = await self._client.exchange([call.request for call in calls], until)
+        results = await self._exchange(calls, until)
         refused: list[list[int]] = []
         for call, result in zip(calls, results, strict=True):
             told = self._outcomes(result, [part[place] for place in call.places])
@@ -131,6 +136,19 @@ class HttpProvider:
                 refused.append([places[place] for place in call.places])
         outcomes.update((places[place], outcome) for place, outcome in found.items())
         return refused
+
+    async def _exchange(self, calls: Sequence[Call], until: float) -> list[Result]:
+        """What became of each call. The word of a second request counts only where it is yes: a no may be about itself,
+        and the first one taken."""
+        results = await self._client.exchange([call.request for call in calls], until)
+        again = [place for place, call in enumerate(calls) if call.repeatable and _is_open(results[place])]
+        task = asyncio.current_task()
+        if again and not (task is not None and task.cancelling()):
+            answers = await self._client.exchange([calls[place].request for place in again], until)
+            for place, answer in zip(again, answers, strict=True):
+                if isinstance(answer, Answer) and 200 <= answer.status < 300:
+                    results[place] = answer
+        return results
 
     async def _divide(
         self, messages: Sequence[OutgoingMessage], places: list[int], until: float, outcomes: dict[int, Outcome]
@@ -220,6 +238,13 @@ class HttpProvider:
         for secret in self._secrets:
             text = text.replace(secret, "***")
         return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in text)).strip()
+
+
+def _is_open(result: Result) -> bool:
+    """Whether nobody knows what became of a request."""
+    if isinstance(result, Answer):
+        return by_status(result.status) is OutcomeKind.UNCERTAIN and result.status >= 500
+    return isinstance(result, Unanswered) and result.code != ABORTED
 
 
 def _is_refused_as_a_whole(result: Result, told: Sequence[Outcome]) -> bool:

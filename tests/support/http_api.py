@@ -29,7 +29,10 @@ class VendorUnderTest:
 
 TWILIO, MAILGUN = VendorUnderTest("twilio", "sms"), VendorUnderTest("mailgun", "email")
 VONAGE, INFOBIP = VendorUnderTest("vonage", "sms"), VendorUnderTest("infobip", "sms")
-CHANNELS = {vendor.name: vendor.channel for vendor in (TWILIO, MAILGUN, VONAGE, INFOBIP)}
+SES, SENDGRID = VendorUnderTest("ses", "email"), VendorUnderTest("sendgrid", "email")
+POSTMARK, RESEND = VendorUnderTest("postmark", "email"), VendorUnderTest("resend", "email")
+_VENDORS = (TWILIO, MAILGUN, VONAGE, INFOBIP, SES, SENDGRID, POSTMARK, RESEND)
+CHANNELS = {vendor.name: vendor.channel for vendor in _VENDORS}
 
 
 @dataclass(frozen=True)

@@ -12,16 +12,35 @@ Where its words are from, as read in November 2026:
 - batches and their limit: https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/batch-sending
 - 25 MB for a message, 16 kB for all h:, o: and v: together: https://documentation.mailgun.com/en/latest/api-sending.html
 - statuses: https://documentation.mailgun.com/docs/mailgun/quickstart-guide/responses
+- webhooks, their signature and for how long they are repeated:
+  https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
+  https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks
+- events: https://documentation.mailgun.com/docs/mailgun/user-manual/events/events
 """
 
-from collections.abc import Iterator, Sequence
+import hashlib
+import hmac
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from urllib.parse import quote
 
 import orjson
 
+from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
 from tasks.providers.base import Capabilities, Merge, OutcomeKind, OutgoingMessage, Places
+from tasks.providers.callback_fields import (
+    check_age,
+    is_any,
+    json_object,
+    moment,
+    needed,
+    object_at,
+    our_id,
+    payload,
+    text_of,
+)
+from tasks.providers.callbacks import Callback, ForgedCallback, ProviderEvent
 from tasks.providers.form_data import Field, form_data
 from tasks.providers.http_exchange import Answer, Request
 from tasks.providers.http_provider import Call, HttpProvider, Meaning, Vendor, basic, json_of, text_at
@@ -34,12 +53,30 @@ _MOST_RECIPIENTS = 1000
 _MOST_BYTES = 20_000_000  # of one call: 25 MB is the limit
 _OPENING = "%recipient"
 _ID = "id"
+_EVENT_VARIABLE = "exosend-id"
 # Its own tracking would rewrite links. The variable comes back with every event.
 _OPTIONS: tuple[Field, ...] = (("o:tracking", "no"),)
-_VARIABLE = "v:exosend-id"
+_VARIABLE = f"v:{_EVENT_VARIABLE}"
 
 # Statuses that say something else than by RFC 9110. 402: "parameters were valid but request failed".
 _STATUSES = {402: OutcomeKind.UNSENT, 413: OutcomeKind.REJECTED}
+
+# What an event is called, but for `failed`. `rejected` was held back by Mailgun's own filter. Of no interest: accepted,
+# and what is about lists.
+_KINDS = {
+    "delivered": ReportKind.DELIVERED,
+    "opened": ReportKind.OPENED,
+    "clicked": ReportKind.CLICKED,
+    "complained": ReportKind.COMPLAINED,
+    "unsubscribed": ReportKind.UNSUBSCRIBED,
+    "rejected": ReportKind.BOUNCED,
+}
+# Reasons of `failed` with the severity permanent that say nothing of the address: "old" was tried for too long,
+# "espblock" is about us, "generic" anything. Others are a bounce, or its own list of those who bounced or complained
+# before (suppress-bounce, suppress-complaint, suppress-unsubscribe). A temporary one is tried again by itself.
+_SOFT_REASONS = {"old", "generic", "espblock", "greylisted"}
+# It repeats a request for eight hours, and does not say that it signs it anew.
+_OLDEST_SECONDS = 9 * 3600
 
 
 def open_provider(account: ProviderAccount) -> HttpProvider:
@@ -81,6 +118,69 @@ class Mailgun(Vendor):
         if answer.status == 404 and not self._domain:  # one sender's domain, which may be known soon
             kind = OutcomeKind.DEFERRED
         return Meaning(kind, None, said)
+
+
+def read_callback(callback: Callback, keys: Sequence[str]) -> list[ProviderEvent]:
+    """See ReadsCallbacks. A key is the account's "HTTP webhook signing key".
+
+    The signature is of a time and a token, not of what is said under them: so the token is the event's key, and nothing
+    else that comes under it counts.
+    """
+    document = json_object(callback.body)
+    signed = object_at(document, "signature")
+    timestamp, token, signature = (text_of(signed.get(name)) for name in ("timestamp", "token", "signature"))
+    text = (timestamp + token).encode()
+    if not token or not is_any(
+        signature, [hmac.new(key.encode(), text, hashlib.sha256).hexdigest() for key in keys if key]
+    ):
+        raise ForgedCallback("The signature is not Mailgun's.")
+    check_age(timestamp, callback.received_at, _OLDEST_SECONDS)
+    event = object_at(document, "event-data")
+    kind = _kind(event)
+    if kind is None:
+        return []
+    return [
+        ProviderEvent(
+            key=token,
+            kind=kind,
+            occurred_at=moment(event.get("timestamp")),
+            message_id=our_id(object_at(event, "user-variables").get(_EVENT_VARIABLE)),
+            provider_ref=text_of(object_at(event, "message", "headers").get("message-id")).strip("<>") or None,
+            recipient=text_of(event.get("recipient")) or None,
+            payload=_bounce(event) if kind is ReportKind.BOUNCED else _seen(event),
+        )
+    ]
+
+
+def _kind(event: Mapping[str, object]) -> ReportKind | None:
+    name = needed(event, "event")
+    if name == "failed":
+        return ReportKind.BOUNCED if text_of(event.get("severity")) == "permanent" else None
+    return _KINDS.get(name)
+
+
+def _bounce(event: Mapping[str, object]) -> dict[str, object]:
+    status = object_at(event, "delivery-status")
+    said = text_of(event.get("reason"))
+    is_soft = said in _SOFT_REASONS or event.get("event") == "rejected"
+    return payload(
+        bounce_type="soft" if is_soft else "hard",
+        code=text_of(status.get("enhanced-code")) or text_of(status.get("code")) or said,
+        reason=text_of(status.get("message"))
+        or text_of(status.get("description"))
+        or text_of(object_at(event, "reject").get("reason"))
+        or said,
+    )
+
+
+def _seen(event: Mapping[str, object]) -> dict[str, object]:
+    client = object_at(event, "client-info")
+    return payload(
+        user_agent=text_of(client.get("user-agent")),
+        ip=text_of(event.get("ip")),
+        url=text_of(event.get("url")),
+        proxy=bool(text_of(client.get("bot"))),  # apple, gmail and others, "" for people
+    )
 
 
 def _groups(messages: Sequence[OutgoingMessage]) -> Iterator[list[int]]:
