@@ -20,8 +20,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from tasks.providers.callback_fields import check_age, is_any, json_object, moment, text_of
-from tasks.providers.callbacks import Callback, ForgedCallback, UnreadableCallback
+from tasks.providers.callback_fields import check_age, is_any, moment, signed_object, text_of
+from tasks.providers.callbacks import Callback, ForgedCallback
 
 # Nothing but SNS itself answers on these hosts. In China it is amazonaws.com.cn.
 _HOST = r"sns(?:-fips)?\.[a-z]{2}(?:-[a-z]+){1,3}-[0-9]\.amazonaws\.com(?:\.cn)?"
@@ -68,16 +68,16 @@ def sns_confirmation_url(message: Mapping[str, object]) -> str:
 
 
 def signed_text(message: Mapping[str, object]) -> bytes:
-    """What SNS signs of a message: the names and values of its fields, in their order. Raises UnreadableCallback."""
+    """What SNS signs of a message: the names and values of its fields, in their order. Raises ForgedCallback."""
     fields = SIGNED_FIELDS.get(text_of(message.get("Type")))
     if fields is None:
-        raise UnreadableCallback("SNS has no message of this type.")
+        raise ForgedCallback("SNS has no message of this type.")
     present = [(name, text_of(message.get(name))) for name in fields if name != "Subject" or message.get(name)]
     return "".join(f"{name}\n{value}\n" for name, value in present).encode()
 
 
 def _of_topic(callback: Callback, topics: Sequence[str]) -> Mapping[str, object]:
-    message = json_object(callback.body)
+    message = signed_object(callback.body)
     topic = text_of(message.get("TopicArn"))
     if not topic or not is_any(topic, topics):
         raise ForgedCallback("The message is of no topic of this account.")

@@ -25,6 +25,14 @@ def json_object(body: bytes | str) -> Mapping[str, object]:
     return document
 
 
+def signed_object(body: bytes) -> Mapping[str, object]:
+    """A JSON object that its own signature is in: what is none is not signed. Raises ForgedCallback."""
+    try:
+        return json_object(body)
+    except UnreadableCallback as error:
+        raise ForgedCallback(str(error)) from None
+
+
 def json_value(body: bytes | str) -> object:
     """Any JSON. Raises UnreadableCallback."""
     try:

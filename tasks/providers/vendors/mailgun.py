@@ -32,12 +32,12 @@ from tasks.providers.base import Capabilities, Merge, OutcomeKind, OutgoingMessa
 from tasks.providers.callback_fields import (
     check_age,
     is_any,
-    json_object,
     moment,
     needed,
     object_at,
     our_id,
     payload,
+    signed_object,
     text_of,
 )
 from tasks.providers.callbacks import Callback, ForgedCallback, ProviderEvent
@@ -126,7 +126,7 @@ def read_callback(callback: Callback, keys: Sequence[str]) -> list[ProviderEvent
     The signature is of a time and a token, not of what is said under them: so the token is the event's key, and nothing
     else that comes under it counts.
     """
-    document = json_object(callback.body)
+    document = signed_object(callback.body)
     signed = object_at(document, "signature")
     timestamp, token, signature = (text_of(signed.get(name)) for name in ("timestamp", "token", "signature"))
     text = (timestamp + token).encode()

@@ -170,6 +170,14 @@ def test_several_signatures_of_resend_stand_in_one_header():
         read("resend", [other_id])
 
 
+@pytest.mark.parametrize("vendor", ["mailgun", "ses"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{}", b'{"signature": 1}', b"\xff", b'{"Type": "Other"}'])
+def test_what_holds_no_signature_is_forged_whatever_it_is(vendor, body):
+    [callback] = callbacks(vendor, event())
+    with pytest.raises(ForgedCallback):
+        READ[vendor](replace(callback, body=body), [CALLBACK_KEYS[vendor]])
+
+
 @pytest.mark.parametrize("vendor", ["postmark"])
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"{}", b'{"RecordType": "Bounce"}', b'{"RecordType": "Open"}'])
 def test_what_is_signed_and_not_as_documented_is_unreadable(vendor, body):
