@@ -20,6 +20,7 @@ from api.scope import Resources, resources
 from models.rules.lifecycle import Channel
 from models.store.callbacks import callback_gauges
 from models.store.circuits import Unavailable, unavailable
+from models.store.domain_checks import count_drifting
 from models.store.heartbeats import engine_gauges, last_seen, outbox_gauges
 from models.store.reconcile import LastReconciliation, last_reconciliation
 
@@ -46,6 +47,7 @@ class _Now(Collector):
                 reconciled = last_reconciliation(session)
                 left_alone = unavailable(session)
                 came_back = callback_gauges(session)
+                drifting = count_drifting(session)
         except SQLAlchemyError:
             up.add_metric([], 0)
             return [up]
@@ -54,7 +56,7 @@ class _Now(Collector):
             silence.add_metric([], seen.total_seconds())
         return [
             *(up, silence, *_engine(numbers), *_outbox(waiting)),
-            *(*_reconciled(reconciled), _providers(left_alone), *_came_back(came_back)),
+            *(*_reconciled(reconciled), _providers(left_alone), *_came_back(came_back), _domains(drifting)),
         ]
 
 
@@ -133,6 +135,12 @@ def _providers(left_alone: Sequence[Unavailable]) -> Metric:
     broken = {each.name.partition("/")[0] for each in left_alone if each.is_open}
     for channel in Channel:
         gauge.add_metric([channel], int(channel.value in broken))
+    return gauge
+
+
+def _domains(drifting: int) -> Metric:
+    gauge = GaugeMetricFamily("exosend_domains_drifting", "Verified email domains whose DNS records are missing.")
+    gauge.add_metric([], drifting)
     return gauge
 
 

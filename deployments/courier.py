@@ -19,6 +19,7 @@ from uuid import UUID
 from api.starter import start_flow
 from deployments.courier_children import DRAINER, PACER, SETUP, Children
 from deployments.courier_completion import Completion
+from deployments.courier_domains import DomainsThread
 from deployments.courier_drainers import DrainerStarts
 from deployments.courier_guard import Guard
 from deployments.courier_hours import due, fire
@@ -75,6 +76,7 @@ class Courier:
         self._drainers = DrainerStarts(settings, self._database)
         self._outbox = OutboxThreads(settings, self._name)
         self._reports = ReportsThread(self._database)
+        self._domains = DomainsThread(self._database, settings)
         self._uncertain = UncertainDuty(settings, self._database)
         self._prefect = PrefectThread(self._database, settings)
         self._webhooks = WebhooksThread(self._database, settings)
@@ -83,6 +85,7 @@ class Courier:
         """Begin to send the outbox, to apply reports and to tell of events; `tick` does the rest."""
         self._outbox.start()
         self._reports.start()
+        self._domains.start()
         self._prefect.start()
         self._webhooks.start()
 
@@ -119,6 +122,7 @@ class Courier:
         """End the threads and children, which give back what they have, and say goodbye."""
         self._outbox.ask_to_stop()
         self._reports.ask_to_stop()
+        self._domains.stop()
         self._prefect.ask_to_stop()
         self._webhooks.ask_to_stop()
         self._children.end()

@@ -45,8 +45,13 @@ class DnsRecordSchema(Schema):
     """A record to enter at the domain's registrar."""
 
     type = fields.String(required=True)
-    name = fields.String(required=True)
-    value = fields.String(required=True)
+    name = fields.String(required=True, metadata={"description": "The whole name."})
+    value = fields.String(required=True, metadata={"description": "Plain, as registrars' forms want it."})
+    host = fields.String(
+        required=True, metadata={"description": "The name within the zone of the registered domain; @ is the zone."}
+    )
+    ttl = fields.Integer(required=True, metadata={"description": "Seconds."})
+    zone_line = fields.String(required=True, metadata={"description": "As a line of a zone file: quoted, for BIND."})
 
 
 class EmailDomainSchema(Schema):
@@ -63,5 +68,17 @@ class EmailDomainSchema(Schema):
     dmarc_verified = fields.Boolean(required=True)
     is_default = fields.Boolean(required=True)
     dns_records = fields.List(fields.Nested(DnsRecordSchema), required=True)
+    problems = fields.Dict(
+        keys=fields.String(),
+        values=fields.String(),
+        required=True,
+        metadata={"description": "What the last check found wrong, by `spf`, `dkim` and `dmarc`."},
+    )
+    last_checked_at = Time(required=True, allow_none=True)
+    drifting_since = Time(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Of a verified domain: since when records are missing. 72 hours later it is failed."},
+    )
     verified_at = Time(required=True, allow_none=True)
     created_at = Time(required=True)

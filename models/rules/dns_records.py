@@ -5,8 +5,12 @@ an owner put into a record is his business: only what ExoSend's mail needs must 
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+TTL_SECONDS = 3600
+"""What is proposed for how long resolvers keep a record."""
+_STRING_MAX = 255  # octets of one string of a TXT record (RFC 1035, section 3.3.14)
 
 DMARC_POLICIES = frozenset({"none", "quarantine", "reject"})
 _ALL = re.compile(r"[+?~-]?all", re.IGNORECASE)
@@ -14,11 +18,22 @@ _ALL = re.compile(r"[+?~-]?all", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
-    """A record as an owner enters it. `value` is one text; a registrar splits it where DNS needs that."""
+    """A record as an owner enters it. `value` is one text; a registrar splits it where DNS needs that. `host`: the name
+    within the zone of the registered domain, as most registrars' forms want it; `@` is the zone itself."""
 
     type: str
     name: str
     value: str
+    host: str = ""
+    ttl: int = TTL_SECONDS
+
+    @property
+    def zone_line(self) -> str:
+        """The record as a line of a zone file (RFC 1035, section 5.1), as BIND reads it: quoted, in strings of at most
+        255 octets, the name absolute."""
+        parts = [self.value[at : at + _STRING_MAX] for at in range(0, len(self.value), _STRING_MAX)]
+        quoted = " ".join('"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts)
+        return f"{self.name}. {self.ttl} IN {self.type} {quoted}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +51,12 @@ class NeededRecords:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """Which of the three hold."""
+    """Which of the three hold, and of the others what is wrong, by `spf`, `dkim` and `dmarc`."""
 
     spf: bool
     dkim: bool
     dmarc: bool
+    problems: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def hold(self) -> bool:
@@ -48,13 +64,26 @@ class Findings:
         return self.spf and self.dkim and self.dmarc
 
 
-def needed_records(domain: str, *, spf_include: str, selector: str, public_key: str) -> NeededRecords:
-    """The records for `domain`. `spf_include`: the name whose SPF record lists our servers; `public_key`: Base64."""
+def needed_records(
+    domain: str, *, spf_include: str, selector: str, public_key: str, zone: str | None = None
+) -> NeededRecords:
+    """The records for `domain`. `spf_include`: the name whose SPF record lists our servers; `public_key`: Base64;
+    `zone`: the domain, or one above it, whose records its owner edits."""
+
+    def record(name: str, value: str) -> DnsRecord:
+        return DnsRecord("TXT", name, value, name.removesuffix(zone or domain).rstrip(".") or "@")
+
     return NeededRecords(
-        spf=DnsRecord("TXT", domain, f"v=spf1 include:{spf_include} ~all"),
-        dkim=DnsRecord("TXT", f"{selector}._domainkey.{domain}", f"v=DKIM1; k=rsa; p={public_key}"),
-        dmarc=DnsRecord("TXT", f"_dmarc.{domain}", "v=DMARC1; p=none;"),
+        spf=record(domain, f"v=spf1 include:{spf_include} ~all"),
+        dkim=record(f"{selector}._domainkey.{domain}", f"v=DKIM1; k=rsa; p={public_key}"),
+        dmarc=record(f"_dmarc.{domain}", "v=DMARC1; p=none;"),
     )
+
+
+def is_spf(text: str) -> bool:
+    """Whether a TXT record is one of SPF (RFC 7208, section 4.5)."""
+    terms = text.split()
+    return bool(terms) and terms[0].lower() == "v=spf1"
 
 
 def spf_holds(texts: Sequence[str], spf_include: str) -> bool:
@@ -63,7 +92,7 @@ def spf_holds(texts: Sequence[str], spf_include: str) -> bool:
     Only an include that can say yes counts (no qualifier, or `+`), and only before `all`: what stands behind that is
     never looked at (section 5.1).
     """
-    records = [terms for text in texts if (terms := text.split()) and terms[0].lower() == "v=spf1"]
+    records = [text.split() for text in texts if is_spf(text)]
     if len(records) != 1:
         return False
     wanted = f"include:{spf_include.lower().rstrip('.')}"
@@ -77,7 +106,7 @@ def spf_holds(texts: Sequence[str], spf_include: str) -> bool:
 
 def dkim_holds(texts: Sequence[str], public_key: str) -> bool:
     """Whether there is one record, and in it our key, usable for signed email (RFC 6376, section 3.6.1)."""
-    tags = _tags(texts[0]) if len(texts) == 1 else None
+    tags = tags_of(texts[0]) if len(texts) == 1 else None
     if tags is None:
         return False
     usable = (
@@ -91,11 +120,11 @@ def dkim_holds(texts: Sequence[str], public_key: str) -> bool:
 
 def dmarc_holds(texts: Sequence[str]) -> bool:
     """Whether there is exactly one DMARC record, with a policy that is one (RFC 7489, sections 6.3 and 6.6.3)."""
-    records = [tags for text in texts if (tags := _tags(text)) and next(iter(tags.items())) == ("v", "DMARC1")]
+    records = [tags for text in texts if (tags := tags_of(text)) and next(iter(tags.items())) == ("v", "DMARC1")]
     return len(records) == 1 and records[0].get("p", "").lower() in DMARC_POLICIES
 
 
-def _tags(text: str) -> dict[str, str] | None:
+def tags_of(text: str) -> dict[str, str] | None:
     """`v=DKIM1; p=…` as a mapping, in its order; None when it is no such list, or names a tag twice."""
     tags: dict[str, str] = {}
     for part in text.strip().removesuffix(";").split(";"):

@@ -39,6 +39,11 @@ def is_public_suffix(domain: str) -> bool:
     return bool(_suffixes().is_public(domain))
 
 
+def zone_of(domain: str) -> str:
+    """The registered domain that it is or lies below, whose zone its owner most likely edits (`acme.co.uk`)."""
+    return str(_suffixes().privatesuffix(domain) or domain)
+
+
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import IllegalState, InvalidInput, NotFound
 from models.rules.dns_records import Findings
+from models.rules.domain_drift import CHECK_EVERY
 from models.rules.ids import new_id
 from models.rules.lifecycle import CampaignStatus, RunKind, RunState
 from models.store.constraints import unique_fields
@@ -107,7 +108,9 @@ def record_findings(session: Session, domain: EmailDomain, findings: Findings) -
     default no more. What an operator verified stays so. For the engine, which alone sees that another one has it.
     """
     domain.spf_verified, domain.dkim_verified, domain.dmarc_verified = findings.spf, findings.dkim, findings.dmarc
+    domain.problems = dict(findings.problems)
     domain.last_checked_at = domain.updated_at = func.now()
+    domain.drifting_since, domain.misses, domain.next_check_at = None, 0, func.now() + CHECK_EVERY
     session.flush()
     if domain.verified_by_operator:
         return domain.status

@@ -3,7 +3,8 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, SmallInteger, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.rules.sender_id import AdminStatus, ProviderStatus
@@ -26,6 +27,7 @@ class EmailDomain(Base):
             unique=True,
             postgresql_where=text("status = 'verified'"),
         ),
+        Index("ix_email_domains_next_check_at", "next_check_at", postgresql_where=text("status = 'verified'")),
         CheckConstraint("rate_per_minute > 0", name="rate_per_minute"),
         Index("ix_email_domains_rate_per_minute", "id", postgresql_where=text("rate_per_minute IS NOT NULL")),
         Index(
@@ -56,6 +58,11 @@ class EmailDomain(Base):
     # The last check, whose result alone counts. No foreign key: runs refer to campaigns, and those to domains.
     verification_run_id: Mapped[UUID | None] = mapped_column(index=True)
     last_checked_at: Mapped[datetime | None]
+    # Of a verified one: when it is looked at again, and what is missing by now (models/rules/domain_drift.py).
+    next_check_at: Mapped[datetime | None]
+    drifting_since: Mapped[datetime | None]
+    misses: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))  # checks in a row that found it so
+    problems: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))  # by record, of the last check
     verified_at: Mapped[datetime | None]
     rate_per_minute: Mapped[int | None]  # what may come from it a minute, of all messages together
     created_at: Mapped[CreatedAt]

@@ -8,7 +8,9 @@ from uuid import UUID
 from sqlalchemy import func
 
 from models.errors import SetupError
-from models.rules.dns_records import Findings, NeededRecords, dkim_holds, dmarc_holds, needed_records, spf_holds
+from models.rules.dns_problems import dkim_problem, dmarc_problem, spf_problem
+from models.rules.dns_records import Findings, NeededRecords, needed_records
+from models.rules.domain_names import zone_of
 from models.rules.lifecycle import RunState
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
@@ -41,6 +43,7 @@ def records_of(domain: EmailDomain, settings: Settings) -> NeededRecords:
         spf_include=settings.spf_include,
         selector=domain.dkim_selector,
         public_key=domain.dkim_public_key,
+        zone=zone_of(domain.domain),
     )
 
 
@@ -62,7 +65,7 @@ def run_verification(
             move_run(session, run.organization_id, run.id, RunState.COMPLETED, finished_at=func.now())
             return None
     try:
-        findings = _ask(domain, settings, lookup or TxtLookup(settings.dns_resolver))
+        findings = ask_dns(domain, settings, lookup or TxtLookup(settings.dns_resolver))
         if findings is None:
             _fail(database, run, "dns_unavailable", "DNS gave no answer; the domain stays as it was.")
             return Verdict(domain.domain, domain.status, None)
@@ -77,7 +80,8 @@ def run_verification(
         raise
 
 
-def _ask(domain: EmailDomain, settings: Settings, lookup: Lookup) -> Findings | None:
+def ask_dns(domain: EmailDomain, settings: Settings, lookup: Lookup) -> Findings | None:
+    """What DNS holds of a domain that has a key; None when it gave no answer to one of the questions."""
     needed = records_of(domain, settings)
     public_key = signing_key_published(domain, settings)
     found: list[tuple[str, ...]] = []
@@ -87,8 +91,14 @@ def _ask(domain: EmailDomain, settings: Settings, lookup: Lookup) -> Findings | 
             return None
         found.append(texts)
     spf, dkim, dmarc = found
+    wrong = {
+        "spf": spf_problem(spf, settings.spf_include),
+        "dkim": dkim_problem(dkim, public_key),
+        "dmarc": dmarc_problem(dmarc),
+    }
+    problems = {name: problem for name, problem in wrong.items() if problem is not None}
     return Findings(
-        spf=spf_holds(spf, settings.spf_include), dkim=dkim_holds(dkim, public_key), dmarc=dmarc_holds(dmarc)
+        spf="spf" not in problems, dkim="dkim" not in problems, dmarc="dmarc" not in problems, problems=problems
     )
 
 

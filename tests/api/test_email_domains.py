@@ -14,6 +14,7 @@ from tests.support.dns_server import DnsServer
 
 FIELDS = {"id", "domain", "from_email_default", "from_name_default", "status", "spf_verified", "dkim_verified"}
 FIELDS |= {"dmarc_verified", "is_default", "dns_records", "verified_at", "created_at", "region"}
+FIELDS |= {"problems", "last_checked_at", "drifting_since"}
 
 
 @pytest.fixture
@@ -41,10 +42,18 @@ def test_a_new_domain_is_pending_and_says_what_dns_must_hold(acme) -> None:
     assert [made[flag] for flag in ("spf_verified", "dkim_verified", "dmarc_verified", "is_default")] == [False] * 4
     assert made["verified_at"] is None
     spf, dkim, dmarc = made["dns_records"]
-    assert spf == {"type": "TXT", "name": "news.exosend.com", "value": "v=spf1 include:spf.exosend.com ~all"}
+    assert spf == {
+        "type": "TXT",
+        "name": "news.exosend.com",
+        "value": "v=spf1 include:spf.exosend.com ~all",
+        "host": "news",
+        "ttl": 3600,
+        "zone_line": 'news.exosend.com. 3600 IN TXT "v=spf1 include:spf.exosend.com ~all"',
+    }
     assert dkim["name"] == "exosend._domainkey.news.exosend.com"
     assert dkim["value"].startswith("v=DKIM1; k=rsa; p=MIIBIjAN")
-    assert dmarc == {"type": "TXT", "name": "_dmarc.news.exosend.com", "value": "v=DMARC1; p=none;"}
+    assert (dmarc["name"], dmarc["host"]) == ("_dmarc.news.exosend.com", "_dmarc.news")
+    assert dmarc["value"] == "v=DMARC1; p=none;"
 
 
 def test_a_domain_has_the_same_fields_and_records_everywhere(acme, news) -> None:
