@@ -54,7 +54,8 @@ class Fault(BaseModel):
 
     `recipient`: a glob such as `*@slow.example` (not at connect and mail, where none is known). `first`: only the
     first so many times for each recipient (at connect and mail: in all). `every`: only each so many-th time that
-    the other conditions held. `after_messages`: only on a connection that has accepted at least so many.
+    the other conditions held. `after_messages`: only on a connection that has accepted at least so many. `status`:
+    what an SMSC answers instead of `reply`, a command_status; at connect it is that of the bind.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -62,6 +63,7 @@ class Fault(BaseModel):
     at: Step
     action: Action = Action.REPLY
     reply: str = Field("451 4.3.0 Try again later", pattern=r"^[2-5]\d\d[ -][ -~\n]*$")
+    status: int = Field(0x58, ge=1, le=0xFFFFFFFF)
     recipient: str | None = None
     first: int | None = Field(None, ge=1)
     every: int = Field(1, ge=1)

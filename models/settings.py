@@ -98,7 +98,8 @@ class Settings(BaseSettings):
     sms_url: str | None = Field(
         None,
         description="Provider of SMS: twilio://AC…:auth_token@api.twilio.com, vonage://key:secret@api.nexmo.com, "
-        "infobip://app:key@xxxxx.api.infobip.com; options ?connections=32&timeout=30. Left out, SMS go to the sandbox.",
+        "infobip://app:key@xxxxx.api.infobip.com; options ?connections=32&timeout=30. Or an SMSC: smpp[s]://system_id:"
+        "password@host:port?window=10 (docs/sms-over-smpp.md). Left out, SMS go to the sandbox.",
     )
 
     email_callback_keys: SecretStr | None = Field(

@@ -13,17 +13,31 @@ from models.errors import InvalidInput
 
 SEGMENTS_MAX = 10
 
-# In the table's order, columns of 16; 0x1B, the escape, is no character.
-_BASIC = frozenset(
+_ESCAPE = "\x1b"
+GSM7_TABLE = (
     "@£$¥èéùìòÇ\nØø\rÅå"
-    "Δ_ΦΓΛΩΠΨΣΘΞÆæßÉ"
+    f"Δ_ΦΓΛΩΠΨΣΘΞ{_ESCAPE}ÆæßÉ"
     " !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
     "¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-GSM7_EXTENSION = frozenset("\f^{}\\[~]|€")
+"""The default alphabet in the order of its codes; 0x1B, the escape, is no character."""
+GSM7_EXTENSION_CODES = {
+    "\f": 0x0A,
+    "^": 0x14,
+    "{": 0x28,
+    "}": 0x29,
+    "\\": 0x2F,
+    "[": 0x3C,
+    "~": 0x3D,
+    "]": 0x3E,
+    "|": 0x40,
+    "€": 0x65,
+}
+"""What follows the escape."""
+GSM7_EXTENSION = frozenset(GSM7_EXTENSION_CODES)
 """Characters that take two septets: an escape and their own."""
-GSM7 = _BASIC | GSM7_EXTENSION
+GSM7 = (frozenset(GSM7_TABLE) - {_ESCAPE}) | GSM7_EXTENSION
 """The characters of the default alphabet with its extension table."""
 
 _BMP_LAST = "\uffff"  # after it a character is a surrogate pair in UTF-16

@@ -18,7 +18,7 @@ _OURS = {LATE, "aborted"}  # our own doing: it says nothing of the provider
 # A connection that broke, nobody who answered, no TLS, no SMTP: what a provider calls it whose server is not well.
 # Over HTTP it says so itself: 500, 502, 503, 504.
 _UNWELL = {"connection", "timeout", "tls", "protocol", "500", "502", "503", "504"}
-_SLOW_DOWN = {"429", "421", "503"}
+_SLOW_DOWN = {"429", "421", "503", "ESME_RTHROTTLED", "ESME_RMSGQFUL"}
 
 
 class Reading(Enum):
