@@ -20,13 +20,15 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A request that the API accepts: for whom, and what it answers. `keep` is called when it really is accepted."""
+    """A request that the API accepts: for whom, and what it answers. `keep` is called when it really is accepted. One
+    that `is_repeated` was accepted before: it gets its answer, and nobody gets anything."""
 
     recipients: list[str]
     answer: bytes
     status: int = 200
     headers: Headers = ()
     keep: Callable[[], None] | None = None
+    is_repeated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class HttpSinkConnection(asyncio.Protocol):
             self._write(found.status, found.answer, found.headers)
             return
         fault = self._state.script.at(Step.FINAL, found.recipients, self._accepted)
-        if fault is None or fault.action in ACCEPTING:
+        if not found.is_repeated and (fault is None or fault.action in ACCEPTING):
             self._accepted += 1
             is_half = fault is not None and fault.action is Action.ACCEPT_HALF
             taken = found.recipients[: len(found.recipients) // 2] if is_half else found.recipients

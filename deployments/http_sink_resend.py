@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from email.utils import parseaddr
 from typing import Any
@@ -31,7 +32,7 @@ class ResendApi:
 
     def __init__(self, account: tuple[str, str]) -> None:
         self._authorization = f"Bearer {account[1]}"
-        self.seen: dict[str, tuple[bytes, bytes]] = {}
+        self.seen: dict[str, tuple[bytes, Taken]] = {}
 
     def handle(self, target: str, headers: Mapping[str, str], body: bytes) -> Taken | Refused:
         """See Api."""
@@ -39,16 +40,16 @@ class ResendApi:
             return refused
         key = headers.get("idempotency-key", "")
         if key in self.seen:
-            before, answer = self.seen[key]
+            before, taken = self.seen[key]
             if before != body:
                 return _refused(
                     409, "invalid_idempotent_request", "Same idempotency key used with a different payload."
                 )
-            return Taken([], answer)
+            return replace(taken, is_repeated=True)
         found = self._taken(target, headers, orjson.loads(body))
         if isinstance(found, Refused) or not key:
             return found
-        return Taken(found.recipients, found.answer, keep=lambda: self.seen.update({key: (body, found.answer)}))
+        return replace(found, keep=lambda: self.seen.update({key: (body, found)}))
 
     def error(self, status: int, text: str) -> bytes:
         """See Api."""

@@ -69,8 +69,6 @@ _ERRORS = {
     "concurrent_idempotent_requests": OutcomeKind.UNCERTAIN,
     "invalid_idempotent_request": OutcomeKind.UNCERTAIN,
     "security_error": OutcomeKind.REJECTED,
-    "application_error": OutcomeKind.UNCERTAIN,
-    "internal_server_error": OutcomeKind.UNCERTAIN,
 }
 # One name says three things: these texts are of the account, and of one sender's domain, which may be verified soon.
 _TEXTS = {
