@@ -27,6 +27,7 @@ from deployments.courier_outbox import OutboxThreads
 from deployments.courier_prefect import PrefectThread
 from deployments.courier_removal import Removal
 from deployments.courier_reports import ReportsThread
+from deployments.courier_smpp import SmppThread
 from deployments.courier_uncertain import UncertainDuty
 from deployments.courier_webhooks import WebhooksThread
 from deployments.environment import prefect_client_environment
@@ -76,6 +77,7 @@ class Courier:
         self._drainers = DrainerStarts(settings, self._database)
         self._outbox = OutboxThreads(settings, self._name)
         self._reports = ReportsThread(self._database)
+        self._smpp = SmppThread(self._database, settings)
         self._domains = DomainsThread(self._database, settings)
         self._uncertain = UncertainDuty(settings, self._database)
         self._prefect = PrefectThread(self._database, settings)
@@ -85,6 +87,7 @@ class Courier:
         """Begin to send the outbox, to apply reports and to tell of events; `tick` does the rest."""
         self._outbox.start()
         self._reports.start()
+        self._smpp.start()
         self._domains.start()
         self._prefect.start()
         self._webhooks.start()
@@ -122,12 +125,14 @@ class Courier:
         """End the threads and children, which give back what they have, and say goodbye."""
         self._outbox.ask_to_stop()
         self._reports.ask_to_stop()
+        self._smpp.ask_to_stop()
         self._domains.stop()
         self._prefect.ask_to_stop()
         self._webhooks.ask_to_stop()
         self._children.end()
         self._outbox.stop()
         self._reports.stop()
+        self._smpp.stop()
         self._prefect.stop()
         self._webhooks.stop()
         try:

@@ -11,6 +11,7 @@ from pathlib import Path
 from models.session import Role, role_url
 from tests.support.engine import Engine, MailServer
 from tests.support.http_api import address
+from tests.support.smpp import smpp_url
 
 _PATIENCE_SECONDS = 120.0
 
@@ -35,6 +36,15 @@ def provider_api(vendor: str, folder: Path, *options: str) -> Iterator[MailServe
     command = [sys.executable, "-m", "deployments.http_sink", vendor, "--port", "0", "--log", str(log), *options]
     with _listening(command) as port:
         yield MailServer(address(vendor, port, "connections=4"), log)
+
+
+@contextlib.contextmanager
+def smsc(folder: Path, *options: str) -> Iterator[MailServer]:
+    """An SMSC (deployments/smpp_sink.py), in a process of its own; the address is for EXOSEND_SMS_URL."""
+    log = folder / "accepted.jsonl"
+    command = [sys.executable, "-m", "deployments.smpp_sink", "--port", "0", "--log", str(log), *options]
+    with _listening(command) as port:
+        yield MailServer(smpp_url(port, "window=50&timeout=10"), log)
 
 
 @contextlib.contextmanager
