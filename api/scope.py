@@ -1,19 +1,22 @@
 """The scope of a request: who calls, and the one transaction in which the request is done.
 
-The look-up of the token comes first; it counts the request too, in a transaction of its own. The transaction of the
-work ends when the view has returned: it commits when there was no error, and rolls back otherwise. What must come
-after the commit (starting a flow) is handed to `after_commit`.
+The look-up of the token comes first; it counts the request too, in a transaction of its own. A connection is taken,
+and the transaction of the work begins, when something is first asked of the database. It ends when the view has
+returned: it commits when there was no error, and rolls back otherwise. What must come after the commit (starting a
+flow) is handed to `after_commit`.
 """
 
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
 from flask import current_app, g, request
+from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
@@ -26,10 +29,8 @@ from models.errors import NotFound
 from models.session import Database
 from models.settings import Settings
 from models.store.organizations import hash_secret
-from models.store.singles import PaidSingle
-from models.store.sms_together import PreparedSms
 from models.store.tokens import Caller
-from tasks.runs.send_sms import send_sms_together
+from tasks.runs.send_sms import SentSms, SingleSms, send_sms_together
 
 _UPLOAD_BYTES = 4 * 1024 * 1024  # a batch of 1,000 short emails is 0.5 MB
 _READS = ("GET", "HEAD")
@@ -43,7 +44,7 @@ class Own(NamedTuple):
     organization_id: UUID
 
 
-def _send_singles(own: Own, sms: Sequence[PreparedSms]) -> list[PaidSingle | Exception]:
+def _send_singles(own: Own, sms: Sequence[SingleSms]) -> list[SentSms | Exception]:
     return send_sms_together(*own, sms)
 
 
@@ -55,7 +56,7 @@ class Resources:
     database: Database
     counter: ValkeyCounter | None
     gate: Gate = field(default_factory=Gate)
-    singles: Together[Own, PreparedSms, PaidSingle | Exception] = field(default_factory=lambda: Together(_send_singles))
+    singles: Together[Own, SingleSms, SentSms | Exception] = field(default_factory=lambda: Together(_send_singles))
 
 
 @dataclass
@@ -63,10 +64,15 @@ class Scope:
     """One request of one caller."""
 
     caller: Caller
-    session: Session
     _transaction: ExitStack
+    _begin: Callable[[], AbstractContextManager[Session]]
     is_committed: bool = False
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
+
+    @cached_property
+    def session(self) -> Session:
+        """What the work is done with. The transaction begins when it is first asked for."""
+        return self._transaction.enter_context(self._begin())
 
     def after_commit(self, action: Callable[[], object]) -> None:
         """Do this when the work is committed, and not at all if it never is."""
@@ -120,23 +126,40 @@ def authenticated(*, in_transaction: bool) -> Iterator[Scope]:
     is_upload = not only_reads and _is_upload()
     if not is_upload and not only_reads:
         _read_body()  # a slow client is waited for before a connection is taken, not with one in hand
-    with ExitStack() as transaction:
-        connection = transaction.enter_context(database.for_request())
-        admission = admit_request(connection, found.counter, found.gate, token_id, secret_hash)
+    with ExitStack() as stack:
+        hand = _Hand(database, stack)
+        admission = admit_request(hand.connection, found.counter, found.gate, token_id, secret_hash)
         if admission is None:
             raise Unauthenticated
         check_limit(admission)
         if None in (request.view_args or {}).values():
             raise NotFound
         if is_upload:  # it is slow, or large, and is read for nobody who is not known
-            transaction.close()
+            hand.give_back()
             _read_body()
-            connection = transaction.enter_context(database.for_request())
         session_on = database.transaction_on if in_transaction and not only_reads else database.reading_on
-        session = transaction.enter_context(session_on(connection, admission.caller.organization_id))
-        g.scope = Scope(admission.caller, session, transaction)
+        organization_id = admission.caller.organization_id
+        g.scope = Scope(admission.caller, stack, lambda: session_on(hand.connection(), organization_id))
         yield g.scope
         g.scope.commit()
+
+
+@dataclass(slots=True)
+class _Hand:
+    """A request's connection, taken when it is first needed."""
+
+    _database: Database
+    _stack: ExitStack
+    _taken: Connection | None = None
+
+    def connection(self) -> Connection:
+        if self._taken is None:
+            self._taken = self._stack.enter_context(self._database.for_request())
+        return self._taken
+
+    def give_back(self) -> None:
+        self._stack.close()
+        self._taken = None
 
 
 def _is_upload() -> bool:

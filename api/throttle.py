@@ -3,6 +3,7 @@
 In Postgres counting is one statement together with the look-up of the token (api/gate.py).
 """
 
+from collections.abc import Callable
 from uuid import UUID
 
 from flask import Flask, Response, g
@@ -24,20 +25,20 @@ class TooManyRequests(ExoSendError):
 
 
 def admit_request(
-    connection: Connection, counter: ValkeyCounter | None, gate: Gate, token_id: UUID, secret_hash: bytes
+    connect: Callable[[], Connection], counter: ValkeyCounter | None, gate: Gate, token_id: UUID, secret_hash: bytes
 ) -> Admission | None:
-    """Find out who calls, and count the request; None: nobody who is known.
+    """Find out who calls, and count the request; None: nobody who is known. `connect` gives a connection.
 
     Where `counter` cannot count, Postgres does, from nothing: for the rest of that minute up to twice the limit passes.
     """
     if counter is not None:
-        caller = identify(connection, token_id, secret_hash)
+        caller = identify(connect(), token_id, secret_hash)
         if caller is None:
             return None
         counted = counter.count(caller.organization_id, caller.rate_limit)
         if counted is not None:
             return Admission(caller, counted.remaining, counted.retry_after)
-    return gate.admit(connection, token_id, secret_hash)
+    return gate.admit(connect, token_id, secret_hash)
 
 
 def check_limit(admission: Admission) -> None:

@@ -21,6 +21,7 @@ class _Waiting(Generic[_Asked, _Answer]):
     asked: _Asked
     answer: _Answer | None = None
     has_answer: bool = False
+    error: Exception | None = None
     turn: Lock = field(default_factory=Lock)
 
     def __post_init__(self) -> None:
@@ -41,8 +42,12 @@ class Together(Generic[_With, _Asked, _Answer]):
         # Of each key for which somebody asks right now, those that wait.
         self._waiting: dict[Hashable, list[_Waiting[_Asked, _Answer]]] = {}
 
-    def ask(self, hand: _With, asked: _Asked, key: Hashable = None) -> _Answer:
-        """The answer. Raises what `work` raises for the one who asks; the others that wait ask again."""
+    def ask(self, take_hand: Callable[[], _With], asked: _Asked, key: Hashable = None) -> _Answer:
+        """The answer. Raises what `work` raises for the one who asks; the others that wait ask again.
+
+        `take_hand` is called by who asks for all, and by nobody else: only one of them needs a connection. What it
+        raises is raised for all, since to wait for a server that is away takes each of them as long.
+        """
         own: _Waiting[_Asked, _Answer] = _Waiting(asked)
         with self._lock:
             others = self._waiting.get(key)
@@ -52,8 +57,10 @@ class Together(Generic[_With, _Asked, _Answer]):
                 others.append(own)
         if others is not None:
             self._wait(own, key)
+        if own.error is not None:
+            raise PoolTimeoutError("There is no connection to ask with.") from own.error
         if not own.has_answer:
-            self._ask(hand, own, key)
+            self._ask(take_hand, own, key)
         return cast(_Answer, own.answer)
 
     def waiting(self, key: Hashable = None) -> int:
@@ -71,7 +78,12 @@ class Together(Generic[_With, _Asked, _Answer]):
                 self._waiting[key].remove(own)
         raise PoolTimeoutError("A connection of this process has not answered for too long.")
 
-    def _ask(self, hand: _With, own: _Waiting[_Asked, _Answer], key: Hashable) -> None:
+    def _ask(self, take_hand: Callable[[], _With], own: _Waiting[_Asked, _Answer], key: Hashable) -> None:
+        try:
+            hand = take_hand()
+        except Exception as error:
+            self._fail(error, own, key)
+            raise
         with self._lock:
             together, self._waiting[key] = self._waiting[key], []
         try:
@@ -91,3 +103,10 @@ class Together(Generic[_With, _Asked, _Answer]):
                     self._waiting[key][0].turn.release()  # it asks, for all that came meanwhile
                 else:
                     del self._waiting[key]
+
+    def _fail(self, error: Exception, own: _Waiting[_Asked, _Answer], key: Hashable) -> None:
+        with self._lock:
+            for each in self._waiting.pop(key):
+                if each is not own:
+                    each.error = error
+                    each.turn.release()

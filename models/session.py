@@ -147,6 +147,7 @@ class Database:
             isolation_level="AUTOCOMMIT",  # `transaction_on` begins transactions itself
             pool_size=pool_size,
             max_overflow=0,
+            pool_use_lifo=True,  # the one that was used last has its plans and the rows in the processor's caches
             pool_timeout=10,
             hide_parameters=True,  # errors are logged, and parameters are people's data
             connect_args={
@@ -286,12 +287,11 @@ def commit_at_once(
     """
     connection = driver(session)
     try:
-        with connection.pipeline():
-            connection.execute("BEGIN")
+        with connection.pipeline() as pipeline:
+            connection.execute("SELECT set_config('synchronous_commit', 'off', true)")
             cursors = [connection.execute(statement, values) for statement, values in statements]
-            connection.execute("SET LOCAL synchronous_commit = off")
-            connection.execute("COMMIT")
-            # A transaction of its own, which writes something: when it is on disk, so is all that came before it.
+            pipeline.sync()  # what came until here was one transaction, which it commits
+            # Another one, which writes something: when it is on disk, so is all that came before it.
             connection.execute("SELECT pg_logical_emit_message(true, 'exosend', '')")
     except BaseException:
         if not connection.closed:

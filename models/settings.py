@@ -50,7 +50,9 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
     port: int = Field(8000, ge=1, le=65535, description="Port of the API.")
     api_workers: int = Field(2, ge=1, le=64, description="Worker processes of the API.")
-    api_threads: int = Field(8, ge=1, le=256, description="Threads, and database connections, of one API worker.")
+    api_threads: int = Field(
+        16, ge=1, le=256, description="Threads of one API worker, and the most database connections it takes."
+    )
     public_url: str | None = Field(
         None, description="Address under which clients reach the API; left out, http://host:port."
     )

@@ -11,10 +11,15 @@ from api.schemas.sms import NewBulkSms, NewSms, QueuedBulkSmsSchema, QueuedSmsSc
 from api.scope import own, resources, scope
 from api.starter import start_draining, wake_courier
 from models.rules.lifecycle import RunKind
-from models.store.singles import PaidSingle
 from models.store.sms import read_sms
-from models.store.sms_together import PreparedSms
-from tasks.runs.send_sms import SmsRequest, prepare_single_sms, send_bulk_sms, send_single_sms, sender_is_there
+from tasks.runs.send_sms import (
+    SentSms,
+    SingleSms,
+    SmsRequest,
+    check_single_sms,
+    send_bulk_sms,
+    send_single_sms,
+)
 
 blueprint = Blueprint("SMS", __name__, "Single and bulk SMS, sent at once.")
 
@@ -29,27 +34,26 @@ def send_sms(arguments: Arguments) -> dict[str, Any]:
     """
     values, wrong = arguments.partly()
     request = SmsRequest(values.get("message"), values.get("sender_id"), wrong)
-    sms = prepare_single_sms(*own(), values.get("recipient"), request)
-    with sender_is_there(request):
-        # An answer that is to be kept goes into the transaction of its work, which is no other request's.
-        paid = send_single_sms(*own(), sms) if keeps_answer() else _send_together(sms)
+    single = check_single_sms(values.get("recipient"), request)
+    # An answer that is to be kept goes into the transaction of its work, which is no other request's.
+    sent = send_single_sms(*own(), single) if keeps_answer() else _send_together(single)
     database = resources().database
     scope().after_commit(lambda: wake_courier(database))
     answer = {
-        "message_id": paid.message_id,
+        "message_id": sent.message_id,
         "status": "pending",
-        "cost": sms.cost,
-        "segments": sms.segments,
-        "balance_remaining": paid.balance,
+        "cost": sent.cost,
+        "segments": sent.segments,
+        "balance_remaining": sent.balance,
     }
     return done(answer, "SMS queued for sending")
 
 
-def _send_together(sms: PreparedSms) -> PaidSingle:
-    paid = resources().singles.ask(own(), sms, key=(own().organization_id, sms.sender))
-    if isinstance(paid, Exception):
-        raise paid
-    return paid
+def _send_together(single: SingleSms) -> SentSms:
+    sent = resources().singles.ask(own, single, key=scope().caller.organization_id)
+    if isinstance(sent, Exception):
+        raise sent
+    return sent
 
 
 @blueprint.route("/sms/send-bulk", methods=["POST"], errors=(402,))

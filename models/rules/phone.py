@@ -4,7 +4,10 @@
 metadata, which national numbers of a calling code are valid beyond doubt; those need no look by the library.
 """
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
@@ -20,6 +23,7 @@ CALLING_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
 """All calling codes, of 1 to 3 digits; none begins with another."""
 
 _WORLDWIDE = "001"
+_PLAIN = re.compile(r"\+[1-9][0-9]{5,14}")
 
 
 def parse_phone(text: str, default_region: str | None = None) -> str | None:
@@ -35,6 +39,41 @@ def parse_phone(text: str, default_region: str | None = None) -> str | None:
     if number.extension or not is_valid_number(number):
         return None
     return str(format_number(number, PhoneNumberFormat.E164))
+
+
+def parse_international(text: str) -> str | None:
+    """`parse_phone` without a region. A number that is written as E.164 and valid beyond doubt takes a tenth of its
+    time."""
+    found = _PLAIN.fullmatch(text)
+    if found is not None:
+        for length in range(1, 4):
+            if text[1 : 1 + length] in CALLING_CODES:
+                is_sure = _surely_valid(text[1 : 1 + length])
+                return text if is_sure is not None and is_sure(text[1 + length :]) else parse_phone(text)
+    return parse_phone(text)
+
+
+@cache
+def _surely_valid(calling_code: str) -> Callable[[str], bool] | None:
+    rule = sure_numbers(calling_code)
+    if rule is None or not rule.kinds:
+        return None
+    matches = [(re.compile(pattern).search, lengths) for pattern, lengths in (rule.general, *rule.kinds)]
+    leading = re.compile(rule.leading or "").search
+    trunk = re.compile(rule.trunk).search
+    (general, general_lengths), *kinds = matches
+
+    def is_sure(number: str) -> bool:
+        length = len(number)
+        return bool(
+            length in general_lengths
+            and general(number)
+            and any(length in lengths and kind(number) for kind, lengths in kinds)
+            and leading(number)
+            and not trunk(number)
+        )
+
+    return is_sure
 
 
 @dataclass(frozen=True, slots=True)

@@ -252,8 +252,8 @@ def notify(database: Database) -> None:
 
     In a transaction of its own: one that notifies holds a lock of the whole server while it commits.
     """
-    with database.autocommit() as connection:
-        connection.exec_driver_sql(f"NOTIFY {_NOTIFIED}")
+    with database.for_request() as connection:  # whose rows it would be shown does not matter
+        driver(connection).execute(f"NOTIFY {_NOTIFIED}".encode(), prepare=False)
 
 
 def listen(connection: psycopg.Connection) -> Iterator[bool]:

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from models.rules.ids import made_on, message_ids, new_id
 from models.rules.lifecycle import ChunkState, MessageState, RunKind, RunState
 from models.session import driver
-from models.store.arrays import common_or_array
+from models.store.arrays import array_text, common_or_array
 from models.tables import Chunk, Run
 
 
@@ -80,7 +80,7 @@ def write_run_messages(
             "organization": organization_id,
             "run": run_id,
             "channel": channel,
-            "ids": "{" + ",".join(map(str, ids)) + "}",
+            "ids": array_text(ids),
             "recipients": [message.recipient for message in messages],
             "contents": contents,
             "content": content,

@@ -1,5 +1,6 @@
 """SMS as the API shows them, whatever sent them, and the terms on which one may be sent."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +13,7 @@ from models.rules.ids import made_on, new_id
 from models.rules.lifecycle import MessageState, shown_error, sms_status
 from models.rules.pricing import sms_price
 from models.session import driver
+from models.store.arrays import array_text
 from models.store.prices import LIST_IN_FORCE, price_prefixes
 
 
@@ -87,34 +89,57 @@ class SmsTerms:
     is_suppressed: bool
 
 
-# Each half says of one message what `sender_to_use`, `sms_prices` and `suppressed_among` say of many.
+# What `sender_to_use`, `sms_prices` and `suppressed_among` say of one sender and many numbers, this says of several of
+# both: the default sender, those that are named, the prices of all prefixes asked about.
 _TERMS = f"""
-WITH sender AS (
+WITH usual AS MATERIALIZED (
     SELECT id, sender_id FROM sender_ids
-    WHERE organization_id = %(organization)s AND provider_status = 'verified'
-      AND CASE WHEN %(name)s::text IS NULL THEN is_default ELSE sender_id = %(name)s END
+    WHERE organization_id = %(organization)s AND provider_status = 'verified' AND is_default
+), named AS MATERIALIZED (
+    SELECT id, sender_id FROM sender_ids
+    WHERE organization_id = %(organization)s AND provider_status = 'verified' AND sender_id = ANY(%(names)s::text[])
 ), list AS MATERIALIZED ({LIST_IN_FORCE.format(organization="%(organization)s")}
-), price AS (
+), price AS MATERIALIZED (
     SELECT p.prefix, p.price FROM list JOIN prices p USING (currency, valid_from)
-    WHERE p.channel = 'sms' AND p.prefix = ANY(%(prefixes)s)
+    WHERE p.channel = 'sms' AND p.prefix = ANY(%(prefixes)s::text[])
 )
-SELECT (SELECT id FROM sender), (SELECT sender_id FROM sender),
+SELECT (SELECT id FROM usual), (SELECT sender_id FROM usual),
+       (SELECT array_agg(id) FROM named), (SELECT array_agg(sender_id) FROM named),
        (SELECT array_agg(prefix) FROM price), (SELECT array_agg(price) FROM price),
-       EXISTS (SELECT FROM suppressions
-               WHERE organization_id = %(organization)s AND channel = 'sms' AND recipient = %(number)s
-                 AND (expires_at IS NULL OR expires_at > now()))
+       (SELECT array_agg(recipient) FROM suppressions
+        WHERE organization_id = %(organization)s AND channel = 'sms' AND recipient = ANY(%(numbers)s::text[])
+          AND (expires_at IS NULL OR expires_at > now()))
 """  # noqa: S608 - our own text
 
 
-def read_sms_terms(session: Session, organization_id: UUID, name: str | None, number: str | None) -> SmsTerms:
-    """The terms of one SMS from the verified sender of that name (without a name, the default) to an E.164 number.
+def read_sms_terms(
+    session: Session, organization_id: UUID, asked: Sequence[tuple[str | None, str | None]]
+) -> list[SmsTerms]:
+    """The terms of single SMS, each from the verified sender of a name (without a name, the default) to an E.164
+    number; in order.
 
     One statement, since every single SMS pays for it. Without a number they are those of the sender alone.
     """
-    prefixes = [] if number is None else price_prefixes(number)
-    values = {"organization": organization_id, "name": name, "number": number, "prefixes": prefixes}
+    numbers = list({number for _, number in asked if number is not None})
+    values = {
+        "organization": organization_id,
+        "names": list({name for name, _ in asked if name is not None}),
+        "numbers": array_text(numbers),
+        "prefixes": array_text({prefix for number in numbers for prefix in price_prefixes(number)}),
+    }
     row = driver(session).execute(_TERMS, values).fetchone()
     assert row is not None
-    sender, sender_id, found, prices, is_suppressed = row
-    listed = dict(zip(found or [], prices or [], strict=True))
-    return SmsTerms(sender, sender_id, None if number is None else sms_price(number, listed), is_suppressed)
+    sender, sender_id, ids, names, prefixes, prices, suppressed = row
+    senders: dict[str | None, tuple[UUID | None, str | None]] = {
+        None: (sender, sender_id),
+        **{name: (id_, name) for id_, name in zip(ids or (), names or (), strict=True)},
+    }
+    listed = dict(zip(prefixes or (), prices or (), strict=True))
+    return [
+        SmsTerms(
+            *senders.get(name, (None, None)),
+            None if number is None else sms_price(number, listed),
+            number in (suppressed or ()),
+        )
+        for name, number in asked
+    ]

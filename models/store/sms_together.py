@@ -4,7 +4,7 @@ Each by itself costs five statements' beginnings and ends, and the rows of the b
 requests of an organization queue in Postgres. Together they take those rows once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from uuid import UUID
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from models.errors import InsufficientCredits, NotFound
 from models.rules.ids import made_on, new_id
 from models.session import commit_at_once, driver
+from models.store.arrays import array_text, bytes_array_text
 from models.store.ledger import entry_id
 
 
@@ -32,33 +33,36 @@ class PreparedSms:
 
 
 # A content may be another request's as well: whoever writes several takes them in one order, so that none waits for
-# another that waits for it. The statement after this one sees those that others have committed meanwhile.
-# Of messages that cannot be paid none is kept.
-_CONTENTS = """
-INSERT INTO contents (id, organization_id, hash, channel, text, sender_id)
-SELECT id, %(organization)s, hash, 'sms', text, %(sender_id)s
-FROM unnest(%(content_ids)s::uuid[], %(hashes)s::bytea[], %(texts)s::text[]) AS n (id, hash, text)
-WHERE EXISTS (SELECT FROM organizations WHERE id = %(organization)s AND balance >= %(cost)s) ORDER BY hash
-ON CONFLICT (organization_id, hash) DO NOTHING
-"""
-
-# The sender's row is locked before the balance's, as it is wherever messages are counted: else two would wait for each
-# other. The balance after each is that after the last, and what those after it cost. Where one thing is missing (a
-# content, the sender, credits) nothing is written.
+# another that waits for it. Of messages that cannot be paid none is kept.
+#
+# Contents are written, then the sender's row is locked, then the balance's, as it is wherever messages are counted:
+# else two would wait for each other. The balance after each is that after the last, and what those after it cost. Where
+# one thing is missing (a content that another request has written meanwhile, the sender, credits) nothing is written.
 _WRITE = """
-WITH given AS MATERIALIZED (
-    SELECT n.*, c.id AS content_id,
-           coalesce(sum(n.cost) OVER (ORDER BY n.no DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS after
-    FROM unnest(%(ids)s::uuid[], %(days)s::date[], %(entries)s::uuid[], %(recipients)s::text[], %(hashes)s::bytea[],
-                %(costs)s::numeric[], %(segments)s::smallint[]) WITH ORDINALITY
-         AS n (id, made_on, entry, recipient, hash, cost, segments, no)
-    JOIN contents c ON c.organization_id = %(organization)s AND c.hash = n.hash
+WITH asked AS MATERIALIZED (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(days)s::date[], %(entries)s::uuid[], %(recipients)s::text[],
+                         %(hashes)s::bytea[], %(costs)s::numeric[], %(segments)s::smallint[], %(content_ids)s::uuid[],
+                         %(texts)s::text[]) WITH ORDINALITY
+         AS a (id, made_on, entry, recipient, hash, cost, segments, content_id, text, no)
+), stored AS (
+    INSERT INTO contents (id, organization_id, hash, channel, text, sender_id)
+    SELECT content_id, %(organization)s, hash, 'sms', text, %(sender_id)s FROM asked
+    WHERE EXISTS (SELECT FROM organizations WHERE id = %(organization)s AND balance >= %(cost)s) ORDER BY hash
+    ON CONFLICT (organization_id, hash) DO NOTHING
+    RETURNING id, hash
+), given AS MATERIALIZED (
+    SELECT a.id, a.made_on, a.entry, a.recipient, a.cost, a.segments, a.no, coalesce(s.id, c.id) AS content_id,
+           coalesce(sum(a.cost) OVER (ORDER BY a.no DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS after
+    FROM asked a LEFT JOIN stored s ON s.hash = a.hash
+    LEFT JOIN contents c ON c.organization_id = %(organization)s AND c.hash = a.hash
+    WHERE s.id IS NOT NULL OR c.id IS NOT NULL
 ), sender AS MATERIALIZED (
-    SELECT id FROM sender_ids WHERE organization_id = %(organization)s AND id = %(sender)s FOR NO KEY UPDATE
+    SELECT id FROM sender_ids
+    WHERE organization_id = %(organization)s AND id = %(sender)s AND (SELECT count(*) FROM given) = %(amount)s
+    FOR NO KEY UPDATE
 ), charged AS (
     UPDATE organizations SET balance = balance - %(cost)s
-    WHERE id = %(organization)s AND EXISTS (SELECT FROM sender) AND (SELECT count(*) FROM given) = %(amount)s
-      AND balance >= %(cost)s
+    WHERE id = %(organization)s AND EXISTS (SELECT FROM sender) AND balance >= %(cost)s
     RETURNING balance
 ), counted AS (
     UPDATE sender_ids SET message_count = message_count + %(amount)s
@@ -83,7 +87,7 @@ _REASONS = """
 SELECT balance, EXISTS (SELECT FROM sender_ids WHERE organization_id = o.id AND id = %(sender)s)
 FROM organizations o WHERE id = %(organization)s
 """
-_TRIES = 5  # each needs a top-up and somebody else who spends it
+_TRIES = 5  # each needs a top-up and somebody else who spends it, or another's content
 
 
 def write_sms_together(
@@ -124,19 +128,14 @@ def _write(session: Session, organization_id: UUID, messages: Sequence[PreparedS
         "sender_id": messages[0].sender_id,
         "amount": len(messages),
         "cost": sum((each.cost for each in messages), Decimal(0)),
-        "ids": _array(each.id for each in messages),
-        "days": _array(made_on(each.id) for each in messages),
-        "entries": _array(entry_id(organization_id, f"charge:{each.id}") for each in messages),
-        "recipients": _array(each.recipient for each in messages),
-        "content_ids": _array(new_id() for _ in messages),
-        "hashes": [each.hash for each in messages],
+        "ids": array_text(each.id for each in messages),
+        "days": array_text(made_on(each.id) for each in messages),
+        "entries": array_text(entry_id(organization_id, f"charge:{each.id}") for each in messages),
+        "recipients": array_text(each.recipient for each in messages),
+        "content_ids": array_text(new_id() for _ in messages),
+        "hashes": bytes_array_text(each.hash for each in messages),
         "texts": [each.text for each in messages],
-        "costs": _array(each.cost for each in messages),
-        "segments": _array(each.segments for each in messages),
+        "costs": array_text(each.cost for each in messages),
+        "segments": array_text(each.segments for each in messages),
     }
-    return [balance for (balance,) in commit_at_once(session, [(_CONTENTS, values), (_WRITE, values)])]
-
-
-def _array(values: Iterable[object]) -> str:
-    """As Postgres writes an array of what needs no quotes: the driver's dumping of one takes ten times as long."""
-    return "{" + ",".join(map(str, values)) + "}"
+    return [balance for (balance,) in commit_at_once(session, [(_WRITE, values)])]

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput, NotFound
 from models.rules.lifecycle import RunKind
-from models.rules.phone import parse_phone
+from models.rules.phone import parse_international
 from models.rules.pricing import sms_cost
 from models.rules.sender_id import parse_sender_id
 from models.rules.sms import checked_segments
@@ -26,8 +26,7 @@ from models.store.messages import suppressed_among
 from models.store.outgoing import NewMessage
 from models.store.prices import sms_prices
 from models.store.sender_ids import no_sender
-from models.store.singles import PaidSingle
-from models.store.sms import read_sms_terms, store_sms_content
+from models.store.sms import SmsTerms, read_sms_terms, store_sms_content
 from models.store.sms_together import PreparedSms, write_sms_together
 from tasks.audience.phones import parse_phones
 from tasks.content.sms import FrozenSms
@@ -82,55 +81,105 @@ class _Checks:
             raise InvalidInput(self.wrong)
 
 
-def prepare_single_sms(
-    session: Session, organization_id: UUID, recipient: str | None, request: SmsRequest
-) -> PreparedSms:
-    """The SMS that a request asks for; only reads. Raises InvalidInput with every wrong field."""
+@dataclass(frozen=True, slots=True)
+class SingleSms:
+    """An SMS that a request asks for, and what can be said of it without looking anything up. `number` is the
+    recipient as E.164, if it is one."""
+
+    recipient: str | None
+    request: SmsRequest
+    number: str | None
+    segments: int
+    wrong: Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class SentSms:
+    """A single SMS that was written, what it cost, and the balance after it."""
+
+    message_id: UUID
+    cost: Decimal
+    segments: int
+    balance: Decimal
+
+
+def check_single_sms(recipient: str | None, request: SmsRequest) -> SingleSms:
+    """The SMS that a request asks for. What is wrong with it is said when it is sent, with what is then found."""
     checks = _check(request)
-    number = None if recipient is None else parse_phone(recipient)
-    terms = read_sms_terms(session, organization_id, request.sender_name, number)
-    if terms.sender is None and "sender_id" not in checks.wrong:
-        checks.wrong |= no_sender(request.sender_id).errors
-    if number is None and recipient is not None:
-        checks.refuse("recipient", _NOT_A_NUMBER)
-    elif number is not None and terms.price is None:
-        checks.refuse("recipient", _NO_PRICE)
-    elif terms.is_suppressed:
-        checks.refuse("recipient", _SUPPRESSED)
-    checks.end()
-    assert number is not None
-    assert terms.price is not None
-    assert terms.sender is not None
-    assert terms.sender_id is not None
-    content = _content(request, terms.sender_id)
-    cost = sms_cost(checks.segments, terms.price)
-    return PreparedSms(terms.sender, number, content.hash, content.text, content.sender_id, cost, checks.segments)
+    number = None if recipient is None else parse_international(recipient)
+    return SingleSms(recipient, request, number, checks.segments, checks.wrong)
 
 
-def send_single_sms(session: Session, organization_id: UUID, sms: PreparedSms) -> PaidSingle:
-    """Send one SMS, in the transaction of the request. Raises InsufficientCredits, and NotFound when the sender was
-    deleted."""
+def send_single_sms(session: Session, organization_id: UUID, single: SingleSms) -> SentSms:
+    """Send one SMS, in the transaction of the request. Raises InvalidInput with every wrong field, and
+    InsufficientCredits."""
+    [terms] = read_sms_terms(session, organization_id, [(single.request.sender_name, single.number)])
+    sms = _prepared(single, terms)
     content_id = store_sms_content(session, organization_id, sms.hash, sms.text, sms.sender_id)
     message = NewMessage(sms.recipient, content_id, sms.cost, segments=sms.segments)
-    return accept_single(session, organization_id, "sms", message, sender=sms.sender)
+    with _sender_is_there(single.request):
+        paid = accept_single(session, organization_id, "sms", message, sender=sms.sender)
+    return SentSms(paid.message_id, sms.cost, sms.segments, paid.balance)
 
 
 def send_sms_together(
-    session: Session, organization_id: UUID, sms: Sequence[PreparedSms]
-) -> list[PaidSingle | Exception]:
-    """Send SMS of several requests, all of one sender, in a transaction of their own; for each what it came to.
+    session: Session, organization_id: UUID, singles: Sequence[SingleSms]
+) -> list[SentSms | Exception]:
+    """Send SMS of several requests, those of a sender in a transaction of their own; for each what it came to.
 
-    Or why it was not sent: InsufficientCredits, NotFound when the sender was deleted, OperationalError where nobody
+    Or why it was not sent: InvalidInput with every wrong field, InsufficientCredits, or OperationalError where nobody
     knows: Postgres went away. `session` is one of `Database.reading_on`.
     """
+    terms = read_sms_terms(session, organization_id, [(each.request.sender_name, each.number) for each in singles])
+    answers: list[SentSms | Exception] = []
+    by_sender: dict[UUID, list[tuple[int, PreparedSms]]] = {}
+    for single, found in zip(singles, terms, strict=True):
+        try:
+            sms = _prepared(single, found)
+        except InvalidInput as error:
+            answers.append(error)
+        else:
+            by_sender.setdefault(sms.sender, []).append((len(answers), sms))
+            answers.append(NotFound())
+    for together in by_sender.values():
+        written = _write_together(session, organization_id, [sms for _, sms in together])
+        for (place, _), answer in zip(together, written, strict=True):
+            is_gone = isinstance(answer, NotFound)
+            answers[place] = no_sender(singles[place].request.sender_id) if is_gone else answer
+    return answers
+
+
+def _write_together(session: Session, organization_id: UUID, sms: Sequence[PreparedSms]) -> list[SentSms | Exception]:
     try:
         answers = write_sms_together(session, organization_id, sms)
     except DATABASE_AWAY as error:  # it may have been committed: whoever tried again would send twice
         return [OperationalError(str(error)) for _ in sms]
     return [
-        PaidSingle(each.id, answer) if isinstance(answer, Decimal) else answer
+        SentSms(each.id, each.cost, each.segments, answer) if isinstance(answer, Decimal) else answer
         for each, answer in zip(sms, answers, strict=True)
     ]
+
+
+def _prepared(single: SingleSms, terms: SmsTerms) -> PreparedSms:
+    checks = _Checks({field: list(messages) for field, messages in single.wrong.items()}, single.segments)
+    if terms.sender is None and "sender_id" not in checks.wrong:
+        checks.wrong |= no_sender(single.request.sender_id).errors
+    if single.number is None and single.recipient is not None:
+        checks.refuse("recipient", _NOT_A_NUMBER)
+    elif single.number is not None and terms.price is None:
+        checks.refuse("recipient", _NO_PRICE)
+    elif terms.is_suppressed:
+        checks.refuse("recipient", _SUPPRESSED)
+    checks.end()
+    assert single.number is not None
+    assert terms.price is not None
+    assert terms.sender is not None
+    assert terms.sender_id is not None
+    content = _content(single.request, terms.sender_id)
+    cost = sms_cost(checks.segments, terms.price)
+    return PreparedSms(
+        terms.sender, single.number, content.hash, content.text, content.sender_id, cost, checks.segments
+    )
 
 
 def send_bulk_sms(
@@ -142,7 +191,7 @@ def send_bulk_sms(
 ) -> BulkSms:
     """Send the same SMS once to each number. Raises InvalidInput with every wrong field, and InsufficientCredits."""
     checks = _check(request)
-    terms = read_sms_terms(session, organization_id, request.sender_name, None)
+    [terms] = read_sms_terms(session, organization_id, [(request.sender_name, None)])
     if terms.sender is None and "sender_id" not in checks.wrong:
         checks.wrong |= no_sender(request.sender_id).errors
     given = recipients or []
@@ -159,7 +208,7 @@ def send_bulk_sms(
     content_id = store_sms_content(session, organization_id, content.hash, content.text, content.sender_id)
     costs = {price: sms_cost(checks.segments, price) for price in set(prices.values())}
     messages = [NewMessage(number, content_id, costs[prices[number]], segments=checks.segments) for number in receiving]
-    with sender_is_there(request):
+    with _sender_is_there(request):
         run = accept_run(session, organization_id, RunKind.BULK, messages, settings, sender=terms.sender)
     return BulkSms(
         run,
@@ -192,7 +241,7 @@ def _content(request: SmsRequest, sender_id: str) -> FrozenSms:
 
 
 @contextmanager
-def sender_is_there(request: SmsRequest) -> Iterator[None]:
+def _sender_is_there(request: SmsRequest) -> Iterator[None]:
     """The sender may be deleted between the look at it and the count of its messages. Raises InvalidInput then."""
     try:
         yield

@@ -8,10 +8,13 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from api.scope import Resources
-from models.errors import InsufficientCredits, NotFound
+from models.errors import InsufficientCredits, InvalidInput
 from models.session import DATABASE_AWAY, Database, driver
-from models.store.sms_together import PreparedSms
-from tasks.runs.send_sms import SmsRequest, prepare_single_sms, send_sms_together
+from models.store.sender_ids import add_verified_sender_id
+from models.store.sms import read_sms_terms, store_sms_content
+from tasks.content.sms import FrozenSms
+from tasks.runs import send_sms
+from tasks.runs.send_sms import SingleSms, SmsRequest, check_single_sms, send_sms_together
 from tests.support.money import balance_and_ledger
 from tests.support.outbox import wait_until
 
@@ -32,11 +35,10 @@ def sent_together(engine: Database):
         with ThreadPoolExecutor(OTHERS + 1) as pool:
             with engine.transaction(None) as session:
                 session.execute(text("SELECT FROM organizations FOR NO KEY UPDATE"))
-                key = (client.organization_id, session.execute(text("SELECT id FROM sender_ids")).scalar_one())
                 answers: list[Future[TestResponse]] = [pool.submit(_send, client, 0)]
                 wait_until(lambda: _blocked(engine) == 1)
                 answers += [pool.submit(_send, client, 1 + number) for number in range(OTHERS)]
-                wait_until(lambda: singles.waiting(key) == OTHERS)
+                wait_until(lambda: singles.waiting(client.organization_id) == OTHERS)
             return [answer.result(30) for answer in answers]
 
     return send
@@ -80,12 +82,8 @@ def test_who_cannot_pay_is_refused_and_the_others_are_not(sending, give_credits,
     assert [each["data"]["available"] for each in refused] == [0.001] * len(refused)
 
 
-def _prepared(database: Database, organization_id, amount: int) -> list[PreparedSms]:
-    request = SmsRequest("Hello", None, {})
-    with database.for_request() as connection, database.reading_on(connection, organization_id) as session:
-        return [
-            prepare_single_sms(session, organization_id, f"+3706100{number:04d}", request) for number in range(amount)
-        ]
+def _singles(amount: int, message: str = "Hello") -> list[SingleSms]:
+    return [check_single_sms(f"+3706100{number:04d}", SmsRequest(message, None, {})) for number in range(amount)]
 
 
 @pytest.fixture
@@ -94,30 +92,40 @@ def api_database(app) -> Database:
     return found.database
 
 
-def test_where_the_sender_is_gone_none_is_written(texting, engine, api_database) -> None:
-    prepared = _prepared(api_database, texting.organization_id, 3)
-    with engine.transaction(None) as session:
-        session.execute(text("DELETE FROM sender_ids"))
+def test_where_the_sender_is_gone_none_is_written(texting, engine, api_database, monkeypatch) -> None:
+    written = send_sms.write_sms_together
+
+    def write(*given):
+        with engine.transaction(None) as session:
+            session.execute(text("DELETE FROM sender_ids"))
+        return written(*given)
+
+    monkeypatch.setattr(send_sms, "write_sms_together", write)
     with (
         api_database.for_request() as connection,
         api_database.reading_on(connection, texting.organization_id) as session,
     ):
-        answers = send_sms_together(session, texting.organization_id, prepared)
-    assert [type(answer) for answer in answers] == [NotFound] * 3
+        answers = send_sms_together(session, texting.organization_id, _singles(3))
+    assert [type(answer) for answer in answers] == [InvalidInput] * 3
     assert _written(engine) == []
     assert balance_and_ledger(engine, texting.organization_id) == (Decimal(100), Decimal(100))
 
 
-def test_where_postgres_goes_away_nobody_tries_again(texting, engine, api_database) -> None:
-    prepared = _prepared(api_database, texting.organization_id, 3)
+def test_where_postgres_goes_away_nobody_tries_again(texting, engine, api_database, monkeypatch) -> None:
+    written = send_sms.write_sms_together
+
+    def write(session, *given):
+        pid = driver(session).info.backend_pid
+        with api_database.autocommit() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        return written(session, *given)
+
+    monkeypatch.setattr(send_sms, "write_sms_together", write)
     with (
         api_database.for_request() as connection,
         api_database.reading_on(connection, texting.organization_id) as session,
     ):
-        pid = driver(session).info.backend_pid
-        with api_database.autocommit() as other:
-            other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-        answers = send_sms_together(session, texting.organization_id, prepared)
+        answers = send_sms_together(session, texting.organization_id, _singles(3))
     assert len(answers) == 3
     assert all(isinstance(answer, DATABASE_AWAY) for answer in answers)
     assert _written(engine) == []
@@ -134,14 +142,12 @@ def test_an_answer_that_is_to_be_kept_is_written_with_its_own_work(texting, engi
 
 def test_none_of_them_is_refused_for_another_that_costs_too_much(sending, give_credits, engine, api_database) -> None:
     give_credits(sending, "0.04")
-    cheap = _prepared(api_database, sending.organization_id, 1)
-    dear = _prepared(api_database, sending.organization_id, 1)
-    dear = [PreparedSms(one.sender, one.recipient, one.hash, one.text, one.sender_id, Decimal(5), 1) for one in dear]
+    singles = _singles(1, "Long " * 100) + _singles(1)
     with (
         api_database.for_request() as connection,
         api_database.reading_on(connection, sending.organization_id) as session,
     ):
-        refused, paid = send_sms_together(session, sending.organization_id, dear + cheap)
+        refused, paid = send_sms_together(session, sending.organization_id, singles)
     assert isinstance(refused, InsufficientCredits)
     assert not isinstance(paid, Exception)
     assert paid.balance == Decimal("0.005")
@@ -153,3 +159,39 @@ def test_of_what_cannot_be_paid_nothing_is_kept(sending, engine) -> None:
         for table in ("contents", "messages", "outbox", "ledger_entries"):
             assert session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one() == 0
         assert session.execute(text("SELECT message_count FROM sender_ids")).scalar_one() == 0
+
+
+def test_each_is_sent_on_its_own_terms(texting, engine, api_database) -> None:
+    with engine.transaction(None) as session:
+        add_verified_sender_id(session, texting.organization_id, "OTHER")
+    singles = [
+        check_single_sms("+37061000001", SmsRequest("A", "OTHER", {})),
+        check_single_sms("+37061000002", SmsRequest("A", None, {})),
+        check_single_sms("+37061000003", SmsRequest("A", "UNKNOWN", {})),
+        check_single_sms("+4915112345678", SmsRequest("A", None, {})),
+        check_single_sms("12", SmsRequest(None, None, {"message": ["The message field is required."]})),
+    ]
+    with (
+        api_database.for_request() as connection,
+        api_database.reading_on(connection, texting.organization_id) as session,
+    ):
+        *sent, unknown, abroad, wrong = send_sms_together(session, texting.organization_id, singles)
+        dear = read_sms_terms(session, texting.organization_id, [(None, "+4915112345678")])[0].price
+    assert [each.cost for each in (*sent, abroad)] == [PRICE, PRICE, dear]
+    assert list(unknown.errors) == ["sender_id"]
+    assert sorted(wrong.errors) == ["message", "recipient"]
+    with engine.transaction(None) as session:
+        counts = session.execute(text("SELECT sender_id, message_count FROM sender_ids ORDER BY sender_id"))
+        assert [tuple(row) for row in counts] == [("EXOCLASS", 2), ("OTHER", 1)]
+
+
+def test_a_content_that_another_request_writes_meanwhile_is_used(texting, engine) -> None:
+    """The statement does not see what was committed after it began, so it is tried again."""
+    with ThreadPoolExecutor(1) as pool:
+        with engine.transaction(None) as session:
+            sms = FrozenSms("Code 1", "EXOCLASS")
+            store_sms_content(session, texting.organization_id, sms.hash, sms.text, sms.sender_id)
+            answer = pool.submit(_send, texting, 1)
+            wait_until(lambda: _blocked(engine) == 1)
+        assert answer.result(30).status_code == 202
+    assert _written(engine) == [1]

@@ -29,6 +29,10 @@ class Postgres:
         return [number * number for number in asked]
 
 
+def _no_hand() -> None:
+    return None
+
+
 @pytest.fixture
 def postgres() -> Postgres:
     return Postgres()
@@ -47,9 +51,9 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 def _asked(pool, gate, postgres, numbers: Sequence[int]):
     """One that asks, and the others, which wait."""
-    first = pool.submit(gate.ask, None, numbers[0])
+    first = pool.submit(gate.ask, _no_hand, numbers[0])
     wait_until(lambda: postgres.calls)
-    others = [pool.submit(gate.ask, None, number) for number in numbers[1:]]
+    others = [pool.submit(gate.ask, _no_hand, number) for number in numbers[1:]]
     wait_until(lambda: gate.waiting() == len(others))
     return first, others
 
@@ -68,12 +72,12 @@ def test_who_fails_fails_alone(postgres, gate, pool) -> None:
     with pytest.raises(ConnectionError):
         first.result(30)
     assert [each.result(30) for each in others] == [1, 4, 9]
-    assert gate.ask(None, 0) == 0
+    assert gate.ask(_no_hand, 0) == 0
 
 
 def test_who_has_another_key_does_not_wait(postgres, gate, pool) -> None:
     first, others = _asked(pool, gate, postgres, range(2))
-    assert gate.ask(None, 7, key="another") == 49
+    assert gate.ask(_no_hand, 7, key="another") == 49
     postgres.may_answer.set()
     assert [each.result(30) for each in (first, *others)] == [0, 1]
 
@@ -82,8 +86,47 @@ def test_nobody_waits_for_ever_and_the_next_ones_are_answered(postgres, gate, po
     monkeypatch.setattr(module, "_WAIT_SECONDS", 0.05)
     first, _ = _asked(pool, gate, postgres, [2])
     with pytest.raises(PoolTimeoutError):
-        gate.ask(None, 3)
+        gate.ask(_no_hand, 3)
     postgres.may_answer.set()
     assert first.result(30) == 4
-    assert gate.ask(None, 5) == 25
+    assert gate.ask(_no_hand, 5) == 25
     assert postgres.calls == [[2], [5]]
+
+
+def test_only_who_asks_for_all_takes_a_connection(postgres, gate, pool) -> None:
+    taken: list[int] = []
+
+    def ask(number: int) -> int:
+        return gate.ask(lambda: taken.append(number), number)
+
+    first = pool.submit(ask, 0)
+    wait_until(lambda: postgres.calls)
+    others = [pool.submit(ask, number) for number in range(1, 5)]
+    wait_until(lambda: gate.waiting() == len(others))
+    postgres.may_answer.set()
+    assert [each.result(30) for each in (first, *others)] == [0, 1, 4, 9, 16]
+    assert len(taken) == len(postgres.calls) == 2
+
+
+def test_where_no_connection_can_be_had_all_that_wait_for_it_are_told_so(postgres, gate, pool) -> None:
+    tries: list[int] = []
+    may_fail = Event()
+
+    def connect() -> None:
+        tries.append(1)
+        assert may_fail.wait(30)
+        raise ConnectionError("away")
+
+    first = pool.submit(gate.ask, connect, 0)
+    wait_until(lambda: tries)
+    others = [pool.submit(gate.ask, connect, number) for number in range(1, 5)]
+    wait_until(lambda: gate.waiting() == 1 + len(others))
+    may_fail.set()
+    with pytest.raises(ConnectionError):
+        first.result(30)
+    for each in others:
+        with pytest.raises(PoolTimeoutError):
+            each.result(30)
+    assert (len(tries), postgres.calls) == (1, [])
+    postgres.may_answer.set()
+    assert gate.ask(_no_hand, 3) == 9

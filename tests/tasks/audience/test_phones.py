@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from phonenumbers import SUPPORTED_REGIONS, PhoneNumberFormat, PhoneNumberType, example_number_for_type, format_number
 
-from models.rules.phone import CALLING_CODES, parse_phone
+from models.rules.phone import CALLING_CODES, parse_international, parse_phone
 from tasks.audience.phones import parse_phones
 
 EXAMPLES: list[str] = [
@@ -40,6 +40,20 @@ def test_every_countrys_examples_are_judged_as_the_library_judges_them() -> None
 @given(st.lists(NUMBERS | misspelt() | st.text(max_size=6), min_size=20, max_size=60))
 def test_any_numbers_are_judged_as_the_library_judges_them(texts: list[str]) -> None:
     assert _verdicts(texts) == {text: parse_phone(text) for text in texts}
+
+
+@given(NUMBERS | misspelt() | st.text(max_size=6))
+def test_one_number_is_judged_as_the_library_judges_it(text: str) -> None:
+    assert parse_international(text) == parse_phone(text)
+
+
+def test_every_countrys_examples_are_judged_so_one_by_one() -> None:
+    assert [parse_international(text) for text in EXAMPLES] == [parse_phone(text) for text in EXAMPLES]
+
+
+def test_one_usual_number_does_not_reach_the_library_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("models.rules.phone.parse_phone", None)
+    assert parse_international("+37061234567") == "+37061234567"
 
 
 def test_usual_numbers_never_reach_the_library(monkeypatch: pytest.MonkeyPatch) -> None:
