@@ -44,6 +44,7 @@ class Price(Base):
     __table_args__ = (
         CheckConstraint("channel IN ('email', 'sms')", name="channel"),
         CheckConstraint("price >= 0", name="price"),
+        Index("ix_prices_in_force", "channel", "currency", "valid_from"),
     )
 
     channel: Mapped[str] = mapped_column(primary_key=True)
