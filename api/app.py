@@ -33,8 +33,12 @@ from api.idempotency import answer_once, keeps_answer
 from api.openapi import register_resources
 from api.scope import Resources, authenticated
 from api.throttle import show_limits
+from api.tracking import unsubscribing
+from api.tracking import views as tracking
+from api.tracking.recorder import Recorder
 from api.unread import read_the_rest
 from api.valkey_counter import ValkeyCounter
+from models.link_keys import link_keys
 from models.session import Database, Role
 from models.settings import Settings, load_settings
 
@@ -57,6 +61,10 @@ PUBLIC = frozenset(
         "health.ready",
         "health.everything",
         "metrics.metrics",
+        "tracking.clicked",
+        "tracking.opened",
+        "unsubscribing.ask",
+        "unsubscribing.decide",
         "webhooks.receive",
     }
 )
@@ -111,10 +119,13 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Application("api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = REQUEST_BYTES_MAX
     app.url_map.converters["id"] = IdConverter
+    database = Database(settings, Role.API, pool_size=settings.api_threads)
     app.extensions["exosend"] = Resources(
         settings,
-        Database(settings, Role.API, pool_size=settings.api_threads),
+        database,
         ValkeyCounter(settings.throttle_url) if settings.throttle_url else None,
+        link_keys(settings),
+        Recorder(database),
     )
     register_errors(app)
     metrics.count_requests(app)
@@ -123,6 +134,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_blueprint(health.blueprint)
     app.register_blueprint(metrics.blueprint)
     app.register_blueprint(webhooks.blueprint)
+    app.register_blueprint(tracking.blueprint)
+    app.register_blueprint(unsubscribing.blueprint)
     description = register_resources(app, BLUEPRINTS)
     register_pages(app, lambda: description.document, settings.api_url)
     register_panel(app, settings)

@@ -132,6 +132,7 @@ def _shown(campaign: Campaign, totals: Totals) -> dict[str, Any]:
         "total_opened": totals.opened,
         "total_clicked": totals.clicked,
         "total_bounced": totals.bounced,
+        "total_unsubscribed": totals.unsubscribed,
         "total_failed": totals.failed,
         "total_uncertain": totals.uncertain,
         "dropped": dict(totals.dropped),

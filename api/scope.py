@@ -24,8 +24,10 @@ from api.errors import Unauthenticated
 from api.gate import Gate
 from api.throttle import admit_request, check_limit
 from api.together import Together
+from api.tracking.recorder import Recorder
 from api.valkey_counter import ValkeyCounter
 from models.errors import NotFound
+from models.rules.link_tokens import LinkKeys
 from models.session import Database
 from models.settings import Settings
 from models.store.organizations import hash_secret
@@ -55,6 +57,8 @@ class Resources:
     settings: Settings
     database: Database
     counter: ValkeyCounter | None
+    link_keys: LinkKeys
+    recorder: Recorder
     gate: Gate = field(default_factory=Gate)
     singles: Together[Own, SingleSms, SentSms | Exception] = field(default_factory=lambda: Together(_send_singles))
 

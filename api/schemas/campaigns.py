@@ -8,6 +8,7 @@ from api.schemas.fields import (
     Address,
     Anything,
     Choice,
+    Flag,
     Identifier,
     Identifiers,
     Input,
@@ -25,6 +26,8 @@ SCHEDULED_AT = {
     "format": "date-time",
     "description": "ISO 8601. Without an offset it is in `timezone`, else in the organization's, else UTC.",
 }
+
+SWITCH = {"description": "null: as the organization has it, which is on, unless it was switched off."}
 
 PAUSE_REASON = {
     "description": "Why it paused itself, as `too_many_failures: …`; null where a person paused it.",
@@ -54,6 +57,8 @@ class _CampaignValues(Input):
         allow_none=True,
         metadata={"type": "object", "description": "{field: value or [values]}, or a tree of all, any, not."},
     )
+    track_opens = Flag(allow_none=True, metadata=SWITCH)
+    track_clicks = Flag(allow_none=True, metadata=SWITCH)
     send_rate_per_minute = Whole(1, 60_000, allow_none=True)
     batch_size = Whole(1, 1000, allow_none=True, metadata={"description": "Emails between two looks at the state."})
     timezone = Text(64, allow_none=True, metadata={"description": "IANA name."})
@@ -97,6 +102,8 @@ class CampaignSchema(Schema):
     reply_to = fields.String(required=True, allow_none=True)
     target_list_ids = fields.List(Identifier(), required=True)
     segment_filters = fields.Raw(required=True, allow_none=True, metadata={"type": "object"})
+    track_opens = fields.Boolean(required=True, allow_none=True, metadata=SWITCH)
+    track_clicks = fields.Boolean(required=True, allow_none=True, metadata=SWITCH)
     send_rate_per_minute = fields.Integer(required=True, allow_none=True)
     batch_size = fields.Integer(required=True)
     timezone = fields.String(required=True, allow_none=True)
@@ -107,6 +114,7 @@ class CampaignSchema(Schema):
     total_opened = fields.Integer(required=True)
     total_clicked = fields.Integer(required=True)
     total_bounced = fields.Integer(required=True)
+    total_unsubscribed = fields.Integer(required=True)
     total_failed = fields.Integer(required=True)
     total_uncertain = fields.Integer(
         required=True, metadata={"description": "Handed over, with no answer from the provider yet."}

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 from marshmallow import ValidationError, pre_load
 
-from api.schemas.fields import ONE_LINE, Address, Identifier, Input, Scalars, Text
+from api.schemas.fields import ONE_LINE, Address, Flag, Identifier, Input, Scalars, Text
 from api.schemas.files import UploadedFiles
 from models.rules.address import PLAIN_ADDRESS
 
@@ -24,6 +24,7 @@ _TEXTS = {
     "html_content": SOURCE_MAX,
     "text_content": SOURCE_MAX,
 }
+_FLAGS = frozenset({"track_opens", "track_clicks"})
 _LINES = frozenset({"to_name", "from_name"})
 _ALIASES = {"from": "from_email", "to": "to_email"}
 _PLAIN = re.compile(PLAIN_ADDRESS).match
@@ -67,6 +68,13 @@ class NewEmail(Input):
     email_domain_id = Identifier(
         allow_none=True, metadata={"description": "The verified domain whose default address is used."}
     )
+    track_opens = Flag(
+        allow_none=True, metadata={"description": "Whether opens are counted, by a pixel. Left out: no."}
+    )
+    track_clicks = Flag(
+        allow_none=True,
+        metadata={"description": "Whether clicks are counted, by links that lead over us. Left out: no."},
+    )
     attachments = UploadedFiles("No programs; 20 MB in one request.")
 
     @pre_load
@@ -92,8 +100,8 @@ def quick_look(email: dict[str, Any]) -> dict[str, Any] | None:
             values[name] = normal
         elif name not in NewEmail._declared_fields:
             continue
-        elif value is None:
-            values[name] = None
+        elif value is None or (name in _FLAGS and type(value) is bool):
+            values[name] = value
         elif (longest := _TEXTS.get(name)) is not None:
             if type(value) is not str or len(value) > longest:
                 return None

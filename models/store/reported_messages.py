@@ -7,7 +7,7 @@ chunk first (tasks/sending/journal.py).
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +22,8 @@ from models.store.uncertain import forget
 
 @dataclass(frozen=True, slots=True)
 class ReportedMessage:
-    """A message and what is known of it. `sent_on` is the day (UTC) it counts for, None while that is not known."""
+    """A message and what is known of it. `sent_at`: when a provider took it or, while that is not known, was first
+    given it."""
 
     id: UUID
     organization_id: UUID
@@ -30,13 +31,18 @@ class ReportedMessage:
     position: int
     channel: str
     recipient: str
-    sent_on: date | None
+    sent_at: datetime | None
     facts: Facts
+
+    @property
+    def sent_on(self) -> date | None:
+        """The day (UTC) it counts for."""
+        return None if self.sent_at is None else self.sent_at.astimezone(UTC).date()
 
 
 _READ = """
 SELECT id, organization_id, run_id, position, channel, recipient,
-       (coalesce(sent_at, first_tried_at) AT TIME ZONE 'UTC')::date, state,
+       coalesce(sent_at, first_tried_at), state,
        delivered_at, opened_at, clicked_at, bounced_at, complained_at, unsubscribed_at, error_code
 FROM messages
 WHERE id = ANY(%(ids)s::uuid[]) AND made_on = ANY(%(days)s::date[])
@@ -72,9 +78,9 @@ def _read(session: Session, query: str, ids: Sequence[UUID]) -> dict[UUID, Repor
 
 
 def _message(row: tuple[Any, ...]) -> ReportedMessage:
-    id_, organization_id, run_id, position, channel, recipient, sent_on, state, *facts = row
+    id_, organization_id, run_id, position, channel, recipient, sent_at, state, *facts = row
     known = Facts(MessageState(state), *facts)
-    return ReportedMessage(id_, organization_id, run_id, position, channel, recipient, sent_on, known)
+    return ReportedMessage(id_, organization_id, run_id, position, channel, recipient, sent_at, known)
 
 
 _LOCK_CHUNKS = """

@@ -48,6 +48,9 @@ class Campaign(Base):
     contact_ids: Mapped[list[UUID]] = mapped_column(ARRAY(PostgresUUID(as_uuid=True)), server_default=text("'{}'"))
     manual_phones: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
     segment_filters: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    # Of email; None: as the organization has it.
+    track_opens: Mapped[bool | None]
+    track_clicks: Mapped[bool | None]
     send_rate_per_minute: Mapped[int | None]
     batch_size: Mapped[int] = mapped_column(server_default=text("100"))
     timezone: Mapped[str | None]

@@ -35,6 +35,9 @@ class Organization(Base):
     guard_failed_percent: Mapped[Percent | None] = mapped_column(server_default=text("20"))
     guard_bounced_percent: Mapped[Percent | None] = mapped_column(server_default=text("10"))
     guard_complained_percent: Mapped[Percent | None] = mapped_column(server_default=text("0.5"))
+    # Of campaigns that do not say.
+    track_opens: Mapped[bool] = mapped_column(server_default=text("true"))
+    track_clicks: Mapped[bool] = mapped_column(server_default=text("true"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     contacts_count: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[CreatedAt]

@@ -105,6 +105,8 @@ class Content(Base):
     attachments: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=sql_text("'[]'"))
     template_id: Mapped[UUID | None]
     template_version: Mapped[int | None]
+    # Of email: {"opens", "clicks", "unsubscribe", "host"}; None where nothing of it is wanted.
+    tracking: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[CreatedAt]
 
 

@@ -64,6 +64,7 @@ class EmailDomain(Base):
     misses: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))  # checks in a row that found it so
     problems: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))  # by record, of the last check
     verified_at: Mapped[datetime | None]
+    tracking_host: Mapped[str | None]  # with which the links in its mails begin: DNS says that it leads here
     rate_per_minute: Mapped[int | None]  # what may come from it a minute, of all messages together
     created_at: Mapped[CreatedAt]
     updated_at: Mapped[CreatedAt]

@@ -16,6 +16,7 @@ from tasks.content.inline_css import inline_css
 from tasks.content.merge_tags import check_source, clean_text, parse_source
 from tasks.content.plain_text import text_from_html
 from tasks.content.rendering import Scalar, Values, is_missing
+from tasks.content.tracking_tags import Tracking
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class FrozenEmail:
     template_id: str | None = None
     template_version: int | None = None
     attachments: Sequence[StoredFile] = ()
+    tracking: Tracking | None = None
 
     @property
     def hash(self) -> bytes:
@@ -40,6 +42,10 @@ class FrozenEmail:
         fields = {name: getattr(self, name) for name in FrozenEmail.__dataclass_fields__}
         fields["variables"] = dict(self.variables)
         fields["attachments"] = [asdict(file) for file in self.attachments]
+        if self.tracking is None:  # as before there was any
+            del fields["tracking"]
+        else:
+            fields["tracking"] = asdict(self.tracking)
         return hashlib.sha256(json.dumps(fields, sort_keys=True, ensure_ascii=True).encode("ascii")).digest()
 
     @property
@@ -61,6 +67,7 @@ def freeze_email(
     template_id: str | None = None,
     template_version: int | None = None,
     text_later: bool = False,
+    tracking: Tracking | None = None,
 ) -> FrozenEmail:
     """The content as it is stored and sent: CSS inlined, text made from html where there is none.
 
@@ -94,6 +101,7 @@ def freeze_email(
         variables={key: value for key, value in (variables or {}).items() if not is_missing(value)},
         template_id=template_id,
         template_version=template_version,
+        tracking=tracking,
     )
 
 

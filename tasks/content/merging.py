@@ -19,7 +19,8 @@ class MergeSource:
     The subject is one place where it has merge tags: what may stand in a header is known of the whole only.
     """
 
-    def __init__(self, frozen: FrozenEmail) -> None:
+    def __init__(self, frozen: FrozenEmail, headers: Sequence[tuple[str, str]] = ()) -> None:
+        """`headers` are (name, source) pairs, of which no value needs an escape."""
         self._variables = dict(frozen.variables)
         self._renderers: list[Renderer] = []
         subject = parse_source(frozen.subject)
@@ -28,6 +29,7 @@ class MergeSource:
         self._first = 1 if self._subject_is_own else 0
         self.subject: Places = (0,) if self._subject_is_own else (header_text(self._subject.render({})),)
         self.text = None if frozen.text is None else self._cut(parse_source(frozen.text).parts, is_html=False)
+        self.headers = tuple((name, self._cut(parse_source(source).parts, is_html=False)) for name, source in headers)
         self.html = None if frozen.html is None else self._cut(parse_source(frozen.html).parts, is_html=True)
 
     def values(self, values: Values) -> tuple[str, ...]:

@@ -23,7 +23,7 @@ from tasks.content.headers import (
 )
 from tasks.content.merge_tags import parse_source
 from tasks.content.rendering import Renderer, Scalar
-from tasks.content.splice import Encoder, Maker, Piece, Slot, cut
+from tasks.content.splice import Encoder, Maker, Piece, Slot, cut, cut_header
 
 
 class PreparedEmail:
@@ -38,7 +38,7 @@ class PreparedEmail:
         extra_headers: Sequence[tuple[str, str]] = (),
         attachments: Sequence[AttachedFile] = (),
     ) -> None:
-        """`extra_headers` are (name, value) pairs in printable ASCII that go out as they are; ValueError otherwise.
+        """`extra_headers` are (name, source) pairs in printable ASCII, with tags for values in it; else ValueError.
 
         `attachments` follow the bodies in a multipart/mixed.
         """
@@ -47,7 +47,10 @@ class PreparedEmail:
         self.keys = frozen.keys
         self._id_end = f"@{sender.address.rpartition('@')[2]}>\r\n".encode("ascii")
         self._variables = dict(frozen.variables)
-        pieces: list[Piece] = [_same_headers(frozen, sender, extra_headers)]
+        pieces: list[Piece] = [_same_headers(frozen, sender)]
+        for name, source in extra_headers:
+            plain_header(name, source)
+            pieces += cut_header(name, source)
         pieces += self._subject(frozen.subject)
         pieces += self._with_attachments(frozen, attachments)
         self._pieces: list[bytes] = []
@@ -143,11 +146,10 @@ class PreparedEmail:
         return cut(parts, self._variables, is_html=kind == "html")
 
 
-def _same_headers(frozen: FrozenEmail, sender: WireAddress, extra: Sequence[tuple[str, str]]) -> bytes:
+def _same_headers(frozen: FrozenEmail, sender: WireAddress) -> bytes:
     lines = [mailbox_header("From", sender, frozen.from_name)]
     if frozen.reply_to:
         lines.append(mailbox_header("Reply-To", wire_address(frozen.reply_to, "reply_to"), None))
-    lines += [plain_header(name, value) for name, value in extra]
     return b"".join([*lines, b"MIME-Version: 1.0\r\n"])
 
 

@@ -15,8 +15,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from tasks.content.merge_tags import Logic, Part, Tag
+from tasks.content.merge_tags import Logic, Part, Tag, parse_source
 from tasks.content.rendering import LogicRenderer, Scalar, Values, html_of, is_missing, text_of
+from tasks.content.tracking_tags import UNREPEATED
 
 Encoder = Callable[[Scalar], bytes]
 Maker = Callable[[Values], bytes]
@@ -75,12 +76,30 @@ def cut(parts: Sequence[Part], common: Values, *, is_html: bool) -> list[Piece]:
     for part in parts:
         if isinstance(part, Tag):
             value = common.get(part.key)
-            pieces.append(Slot(part.key, encode(part.default if is_missing(value) else value), encode))
+            keep = encode.__wrapped__ if part.key in UNREPEATED else encode
+            pieces.append(Slot(part.key, encode(part.default if is_missing(value) else value), keep))
         elif isinstance(part, Logic):
             pieces.append(_maker(LogicRenderer(part, write, common)))
         else:
             pieces.append(encode_piece(part))
     return pieces
+
+
+def cut_header(name: str, source: str) -> list[Piece]:
+    """A header line of printable ASCII, with tags for values that are. Raises ValueError for other tags."""
+    pieces: list[Piece] = [f"{name}: ".encode("ascii")]
+    for part in parse_source(source).parts:
+        if isinstance(part, Tag):
+            pieces.append(Slot(part.key, b"", _encode_ascii))
+        elif isinstance(part, Logic):
+            raise ValueError(f"not a header: {name!r}")  # noqa: TRY004 - it is the source that is wrong
+        else:
+            pieces.append(part.encode("ascii"))
+    return [*pieces, b"\r\n"]
+
+
+def _encode_ascii(value: Scalar) -> bytes:
+    return str(value).encode("ascii")
 
 
 def _maker(logic: LogicRenderer) -> Maker:

@@ -34,7 +34,8 @@ Places = tuple[str | int, ...]
 class MergeContent:
     """A content that many messages share, for a provider that puts in what is each one's own.
 
-    `sender` and `reply_to` are header values (a name and an address, RFC 5322 section 3.4). At least one of `text` and
+    `sender` and `reply_to` are header values (a name and an address, RFC 5322 section 3.4), `headers` further ones by
+    their names (List-Unsubscribe: it must be in what is signed, RFC 8058 section 4). At least one of `text` and
     `html` is there. What belongs into a place is rendered, and escaped where the text is html: nothing is left to do
     but to put it in. One object stands for one content: messages of the same content have the same object.
     """
@@ -44,6 +45,7 @@ class MergeContent:
     subject: Places
     text: Places | None
     html: Places | None
+    headers: tuple[tuple[str, Places], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,6 +91,7 @@ def _filled_in(merge: Merge) -> Letter:
         subject=filled(content.subject, values),
         text=None if content.text is None else filled(content.text, values),
         html=None if content.html is None else filled(content.html, values),
+        headers=[(name, filled(value, values)) for name, value in content.headers],
     )
 
 

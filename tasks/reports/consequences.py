@@ -48,4 +48,6 @@ def _reason(event: NewEvent, channel: str) -> str | None:
     kind = ReportKind(event.kind)
     if kind is ReportKind.BOUNCED and channel == "email":
         return "hard_bounce" if is_hard(event.payload) else "soft_bounce"
+    if event.payload.get("suppressed") is True:  # it was, when they asked for it; they may have come back since
+        return None
     return {ReportKind.COMPLAINED: "complaint", ReportKind.UNSUBSCRIBED: "unsubscribed"}.get(kind)

@@ -22,6 +22,7 @@ from tasks.audience.recipients import Plan, Quote
 from tasks.audience.sms_plan import plan_sms, quote_of, sms_columns
 from tasks.content.freeze import FrozenEmail
 from tasks.content.sms import FrozenSms
+from tasks.content.tracking_tags import UNREPEATED
 from tasks.runs.email_content import freeze_campaign, frozen_email
 from tasks.runs.sms_content import SmsTexts, freeze_sms_campaign, frozen_sms
 
@@ -88,7 +89,7 @@ def _read_email_audience(
 ) -> _EmailAudience:
     organization_id = campaign.organization_id
     segment = parse_segment(campaign.segment_filters)
-    tags = frozenset() if to_quote else frozen.keys
+    tags = frozenset() if to_quote else frozen.keys - UNREPEATED
     columns = [name for name in contact_columns(segment, tags) if not (to_quote and name == "contact_id")]
     return _EmailAudience(
         members=read_members(session, organization_id, campaign.target_list_ids, columns),

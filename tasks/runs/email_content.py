@@ -14,13 +14,16 @@ from models.errors import InvalidInput
 from models.store.campaign_states import default_domain, usable_template, verified_domain
 from models.store.contents import store_content
 from models.store.messages import PlannedMessage
-from models.tables import Campaign, Content, EmailTemplate
+from models.store.organizations import read_organization
+from models.tables import Campaign, Content, EmailDomain, EmailTemplate
 from tasks.content.attachments import AttachedFile, StoredFile
 from tasks.content.freeze import FrozenEmail, freeze_email, with_text
 from tasks.content.headers import mailbox_text, wire_address
 from tasks.content.merging import MergeSource
 from tasks.content.mime import PreparedEmail
 from tasks.content.rendering import Scalar
+from tasks.content.tracking import Links, tracked
+from tasks.content.tracking_tags import Tracking
 from tasks.providers.base import Merge, MergeContent, OutgoingMessage
 
 
@@ -30,7 +33,7 @@ def freeze_campaign(session: Session, campaign: Campaign) -> tuple[UUID, FrozenE
     Explicit fields override the template's. Raises InvalidInput when content or a verified from-address is missing.
     """
     template = _template(session, campaign)
-    sender, sender_name = _sender(session, campaign)
+    sender, sender_name, domain = _sender(session, campaign)
     frozen = freeze_email(
         subject=campaign.subject or (template.subject_template if template else ""),
         html=campaign.html_content or (template.html_content if template else None),
@@ -41,6 +44,7 @@ def freeze_campaign(session: Session, campaign: Campaign) -> tuple[UUID, FrozenE
         variables={**_defaults(template), **campaign.template_variables},
         template_id=str(template.id) if template else None,
         template_version=template.version if template else None,
+        tracking=_tracking(session, campaign, domain),
     )
     content_id = store_content(
         session,
@@ -64,6 +68,7 @@ def content_columns(frozen: FrozenEmail) -> dict[str, Any]:
         "attachments": [asdict(file) for file in frozen.attachments],
         "template_id": frozen.template_id,
         "template_version": frozen.template_version,
+        "tracking": asdict(frozen.tracking) if frozen.tracking else None,
     }
 
 
@@ -82,6 +87,7 @@ def frozen_email(content: Content) -> FrozenEmail:
         template_id=str(content.template_id) if content.template_id else None,
         template_version=content.template_version,
         attachments=[StoredFile(**file) for file in content.attachments or ()],
+        tracking=Tracking(**content.tracking) if content.tracking else None,
     )
     return with_text(stored)
 
@@ -89,15 +95,19 @@ def frozen_email(content: Content) -> FrozenEmail:
 class EmailComposer:
     """Makes the bytes of each message of one content."""
 
-    def __init__(self, content: Content, attachments: Sequence[AttachedFile] = ()) -> None:
-        """`attachments` are the files of `content.attachments`, read by the caller."""
-        self._prepared = PreparedEmail(frozen_email(content), attachments=attachments)
+    def __init__(
+        self, content: Content, attachments: Sequence[AttachedFile] = (), *, links: Links | None = None
+    ) -> None:
+        """`attachments` are the files of `content.attachments`, read by the caller. Without `links`, nothing is tracked
+        and nobody can unsubscribe."""
+        self._tracked = tracked(frozen_email(content), content.id, links)
+        self._prepared = PreparedEmail(self._tracked.frozen, self._tracked.headers, attachments)
         self._second = 0
         self._date = datetime.fromtimestamp(0, UTC)
 
     def __call__(self, message: PlannedMessage) -> OutgoingMessage:
         """The message as it goes out. The date is the hand-over's, to the second."""
-        values = flat_values(message.variables)
+        values = self._tracked.values(message.id, flat_values(message.variables))
         if (second := int(time.time())) != self._second:  # writing a date takes as long as all the rest
             self._second, self._date = second, datetime.fromtimestamp(second, UTC)
         content = self._prepared.build(message.id, message.recipient, message.to_name, self._date, values)
@@ -108,9 +118,10 @@ class EmailComposer:
 class MergeComposer:
     """Makes of each message of one content what a provider that merges fills in itself."""
 
-    def __init__(self, content: Content) -> None:
-        frozen = frozen_email(content)
-        self._source = MergeSource(frozen)
+    def __init__(self, content: Content, *, links: Links | None = None) -> None:
+        self._tracked = tracked(frozen_email(content), content.id, links)
+        frozen = self._tracked.frozen
+        self._source = MergeSource(frozen, self._tracked.headers)
         self._sender = wire_address(frozen.from_email, "from_email").address
         self._content = MergeContent(
             sender=mailbox_text(frozen.from_email, frozen.from_name),
@@ -118,13 +129,14 @@ class MergeComposer:
             subject=self._source.subject,
             text=self._source.text,
             html=self._source.html,
+            headers=self._source.headers,
         )
 
     def __call__(self, message: PlannedMessage) -> OutgoingMessage:
         """The message as it is handed over."""
         merge = Merge(
             self._content,
-            self._source.values(flat_values(message.variables)),
+            self._source.values(self._tracked.values(message.id, flat_values(message.variables))),
             mailbox_text(message.recipient, message.to_name),
         )
         recipient = _envelope(message.recipient)
@@ -145,6 +157,14 @@ def flat_values(variables: str | None) -> Mapping[str, Scalar]:
     return cast(dict[str, Scalar], values)
 
 
+def _tracking(session: Session, campaign: Campaign, domain: EmailDomain) -> Tracking:
+    """What the campaign says, else what its organization does; people may always unsubscribe."""
+    general = read_organization(session, campaign.organization_id)
+    opens = general.track_opens if campaign.track_opens is None else campaign.track_opens
+    clicks = general.track_clicks if campaign.track_clicks is None else campaign.track_clicks
+    return Tracking(opens, clicks, unsubscribe=True, host=domain.tracking_host)
+
+
 def _template(session: Session, campaign: Campaign) -> EmailTemplate | None:
     if campaign.email_template_id is None:
         return None
@@ -159,7 +179,8 @@ def _defaults(template: EmailTemplate | None) -> dict[str, Scalar]:
     return {item["key"]: item["default"] for item in variables if item.get("default") is not None}
 
 
-def _sender(session: Session, campaign: Campaign) -> tuple[str, str | None]:
+def _sender(session: Session, campaign: Campaign) -> tuple[str, str | None, EmailDomain]:
+    """Address, name, and the verified domain of the address."""
     address, name = campaign.from_email, campaign.from_name
     if not address:
         default = default_domain(session, campaign.organization_id)
@@ -167,7 +188,8 @@ def _sender(session: Session, campaign: Campaign) -> tuple[str, str | None]:
             raise InvalidInput({"from_email": ["The from_email field is required: there is no default domain."]})
         address, name = default.default_from_email, name or default.default_from_name
     # The default's too: a domain's default address may be in another domain, as in the documented example.
-    domain = address.rpartition("@")[2].lower()
-    if verified_domain(session, campaign.organization_id, domain) is None:
-        raise InvalidInput({"from_email": [f"The from_email must be in a verified domain; {domain} is not one."]})
-    return address, name
+    host = address.rpartition("@")[2].lower()
+    domain = verified_domain(session, campaign.organization_id, host)
+    if domain is None:
+        raise InvalidInput({"from_email": [f"The from_email must be in a verified domain; {host} is not one."]})
+    return address, name, domain

@@ -28,6 +28,7 @@ from tasks.content.attachments import AttachedFile, StoredFile
 from tasks.content.freeze import FrozenEmail, freeze_email
 from tasks.content.headers import wire_address
 from tasks.content.rendering import Scalar, Variable, defaults_of, missing_required
+from tasks.content.tracking_tags import UNSUBSCRIBE_URL, Tracking
 from tasks.runs.email_content import content_columns
 
 Values = Mapping[str, Any]
@@ -44,6 +45,8 @@ _CONTENT_FIELDS = (
     "reply_to",
     "template_id",
     "email_domain_id",
+    "track_opens",
+    "track_clicks",
 )
 
 
@@ -185,6 +188,7 @@ class _ContentMaker:
         domains = verified_domains(session, organization_id)
         self._domains = {domain.id: domain for domain in domains}
         self._names = {domain.domain for domain in domains}
+        self._hosts = {domain.domain: domain.tracking_host for domain in domains}
         self._default = next((domain for domain in domains if domain.is_default), None)
         self._templates = usable_templates(session, organization_id, template_ids - {None})  # type: ignore[arg-type]
 
@@ -217,9 +221,19 @@ class _ContentMaker:
                 template_version=template.version if template else None,
                 text_later=True,
             )
+            frozen = self._with_tracking(frozen, values)
         except InvalidInput as error:
             return _Content(None, problems=error.errors)
         return _Content(frozen, frozen.keys, variables, template.id if template else None)
+
+    def _with_tracking(self, frozen: FrozenEmail, values: Values) -> FrozenEmail:
+        """With what is asked for, if anything is. Who writes the unsubscribe link means people to have it."""
+        opens, clicks = bool(values.get("track_opens")), bool(values.get("track_clicks"))
+        leaves = UNSUBSCRIBE_URL in frozen.keys
+        if not (opens or clicks or leaves):
+            return frozen
+        host = self._hosts.get(frozen.from_email.rpartition("@")[2].lower())
+        return replace(frozen, tracking=Tracking(opens, clicks, leaves, host))
 
     def _template(self, values: Values, problems: dict[str, Sequence[str]]) -> EmailTemplate | None:
         template_id = values.get("template_id")

@@ -22,6 +22,7 @@ from models.store.contents import find_contents
 from models.store.messages import PlannedMessage, Result
 from models.tables import Content
 from tasks.content.attachments import AttachedFile
+from tasks.content.tracking import Links
 from tasks.providers.base import OutgoingMessage
 from tasks.runs.email_content import EmailComposer, MergeComposer
 from tasks.runs.sms_content import SmsTexts, frozen_sms
@@ -59,15 +60,23 @@ class ContentComposers:
     """Composers of contents by their ids, read from the database; the last used are kept, up to 32 MB of source.
 
     `literal_sms`: the text of an SMS goes out as it is written, braces and all; else it is a source with merge tags,
-    as a campaign's is. `merges`: for a provider that fills in an email's content itself; files are beyond it.
+    as a campaign's is. `merges`: for a provider that fills in an email's content itself; files are beyond it. `links`:
+    how those of emails are made; without, nothing is tracked.
     """
 
     def __init__(
-        self, database: Database, *, literal_sms: bool, merges: bool = False, most_bytes: int = _MOST_BYTES
+        self,
+        database: Database,
+        *,
+        literal_sms: bool,
+        merges: bool = False,
+        links: Links | None = None,
+        most_bytes: int = _MOST_BYTES,
     ) -> None:
         self._database = database
         self._literal_sms = literal_sms
         self._merges = merges
+        self._links = links
         self._most_bytes = most_bytes
         self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
         self._bytes = 0
@@ -111,9 +120,10 @@ class ContentComposers:
             if content.channel == "sms":
                 return _Kept(_sms(content, literal=self._literal_sms), size)
             if self._merges and not content.attachments:
-                return _Kept(MergeComposer(content), size)
+                return _Kept(MergeComposer(content, links=self._links), size)
             files = [_file(session, content, entry) for entry in content.attachments]
-            return _Kept(EmailComposer(content, files), size + 2 * sum(len(file.content) for file in files))
+            compose = EmailComposer(content, files, links=self._links)
+            return _Kept(compose, size + 2 * sum(len(file.content) for file in files))
         except (ExoSendError, ValueError) as error:
             log.warning("Content %s cannot be used: %s", content.id, error)
             return _Kept(

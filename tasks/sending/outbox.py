@@ -24,6 +24,7 @@ from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Pr
 from tasks.providers.registry import open_provider
 from tasks.sending.composing import Compose, Composers, ContentComposers, compose_or_fail
 from tasks.sending.handing_over import hand_over
+from tasks.sending.links import links_of
 from tasks.sending.outbox_journal import Answer, OutboxJournal
 from tasks.sending.results import RetryPolicy, held_back_result, suppressed_result, to_result
 
@@ -67,8 +68,9 @@ class OutboxSender:
         self._channel = channel
         self._who = who
         self._policy = RetryPolicy(settings.retry_attempts, settings.retry_base_seconds)
-        self._composers = ContentComposers(database, literal_sms=True)
-        self._campaign_composers = ContentComposers(database, literal_sms=False)  # of what a campaign sends again
+        links = links_of(settings)
+        self._composers = ContentComposers(database, literal_sms=True, links=links)
+        self._campaign_composers = ContentComposers(database, literal_sms=False, links=links)  # what it sends again
         self._provider: Provider | None = None
         self._windows: dict[asyncio.Task[None], _Window] = {}
         self._window_size = 2 * _WINDOW_MIN

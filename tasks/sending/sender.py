@@ -26,6 +26,7 @@ from tasks.sending.composing import ContentComposers
 from tasks.sending.drain import Drainer
 from tasks.sending.journal import Journal
 from tasks.sending.lease_keeper import LeaseKeeper
+from tasks.sending.links import links_of
 from tasks.sending.rate import Rate, account_limit, run_limit
 from tasks.sending.results import RetryPolicy
 from tasks.sending.sender_rates import SenderRates
@@ -164,7 +165,9 @@ class Sender:
     def _composers_for(self, run: Run, *, merges: bool) -> ContentComposers:
         literal = run.kind != RunKind.CAMPAIGN.value
         if (literal, merges) not in self._composers:
-            self._composers[literal, merges] = ContentComposers(self._database, literal_sms=literal, merges=merges)
+            self._composers[literal, merges] = ContentComposers(
+                self._database, literal_sms=literal, merges=merges, links=links_of(self._settings)
+            )
         return self._composers[literal, merges]
 
     async def _close_provider(self, channel: str) -> None:

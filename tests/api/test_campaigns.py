@@ -10,9 +10,19 @@ from models.rules.ids import new_id
 FIELDS = {
     *("id", "name", "description", "status", "email_template_id", "subject", "html_content", "text_content"),
     *("template_variables", "email_domain_id", "from_email", "from_name", "reply_to", "target_list_ids"),
-    *("segment_filters", "send_rate_per_minute", "batch_size", "timezone", "scheduled_at", "total_recipients"),
+    *(
+        "segment_filters",
+        "track_opens",
+        "track_clicks",
+        "send_rate_per_minute",
+        "batch_size",
+        "timezone",
+        "scheduled_at",
+        "total_recipients",
+    ),
     *("total_sent", "total_delivered", "total_opened", "total_clicked", "total_bounced", "total_failed"),
     *(
+        "total_unsubscribed",
         "total_uncertain",
         "dropped",
         "open_rate",

@@ -208,7 +208,9 @@ def _is_mergeable(merge: Merge, safe: dict[int, bool]) -> bool:
     """Whether no text of it could be taken for a place. `safe`: what is known of contents by now."""
     content = merge.content
     if (known := safe.get(id(content))) is None:
-        places = (content.subject, content.text or (), content.html or (), (content.sender, content.reply_to or ""))
+        same = (content.sender, content.reply_to or "")
+        headers = (value for _, value in content.headers)
+        places = (content.subject, content.text or (), content.html or (), same, *headers)
         known = safe[id(content)] = not any(
             _OPENING in piece.lower() for pieces in places for piece in pieces if isinstance(piece, str)
         )
@@ -246,6 +248,7 @@ def _content(merge: Merge, values: Sequence[str]) -> list[Field]:
         fields.append(("html", _filled(content.html, values)))
     if content.reply_to is not None:
         fields.append(("h:Reply-To", content.reply_to))
+    fields += [(f"h:{name}", _filled(value, values)) for name, value in content.headers]
     return fields
 
 

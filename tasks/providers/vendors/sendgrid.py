@@ -38,7 +38,7 @@ from tasks.providers.callback_fields import check_age, json_value, moment, neede
 from tasks.providers.callbacks import Callback, ForgedCallback, ProviderEvent, UnreadableCallback
 from tasks.providers.http_exchange import Answer, Request
 from tasks.providers.http_provider import Call, HttpProvider, Meaning, Vendor, json_of, text_at
-from tasks.providers.letter import Enclosure, Letter, Mailbox, letter_of, mailbox
+from tasks.providers.letter import Enclosure, Letter, Mailbox, filled, letter_of, mailbox
 
 CHANNEL = "email"
 CAPABILITIES = Capabilities(messages_per_call=1000, idempotent=False, answer_timeout_seconds=60, merges=True)
@@ -243,13 +243,15 @@ def _batch(group: Sequence[OutgoingMessage]) -> dict[str, object]:
 
 def _personalization(message: OutgoingMessage, merge: Merge | None, tags: Sequence[str]) -> dict[str, object]:
     assert merge is not None
-    subject = "".join([piece if isinstance(piece, str) else merge.values[piece] for piece in merge.content.subject])
-    return {
+    document: dict[str, object] = {
         "to": [_address(mailbox(merge.to))],
-        "subject": subject,
+        "subject": filled(merge.content.subject, merge.values),
         "substitutions": dict(zip(tags, merge.values, strict=True)),
         "custom_args": {_ARGUMENT: str(message.id)},
     }
+    if merge.content.headers:
+        document["headers"] = {name: filled(value, merge.values) for name, value in merge.content.headers}
+    return document
 
 
 def _alone(message: OutgoingMessage) -> dict[str, object]:

@@ -6,6 +6,7 @@ import pytest
 from models.errors import InvalidInput
 from tasks.content.attachments import StoredFile
 from tasks.content.freeze import FrozenEmail, freeze_email
+from tasks.content.tracking_tags import Tracking
 
 GIVEN: dict[str, Any] = {
     "subject": "Hi {{ first_name }}",
@@ -28,7 +29,8 @@ def test_the_same_content_has_the_same_hash_and_any_other_field_another() -> Non
     frozen = freeze_email(**GIVEN)
     assert frozen.hash == freeze_email(**GIVEN).hash
     assert len(frozen.hash) == 32
-    special = {"variables": {"x": 1}, "attachments": (StoredFile("id", "invoice.pdf", "application/pdf", 5),)}
+    file = StoredFile("id", "invoice.pdf", "application/pdf", 5)
+    special = {"tracking": Tracking(), "variables": {"x": 1}, "attachments": (file,)}
     changes: list[dict[str, Any]] = [{field.name: special.get(field.name, "x")} for field in fields(FrozenEmail)]
     others = [replace(frozen, **change) for change in changes]
     assert len({frozen.hash, *(other.hash for other in others)}) == len(fields(FrozenEmail)) + 1
