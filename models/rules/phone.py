@@ -13,10 +13,12 @@ from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
     NumberParseException,
     PhoneMetadata,
+    PhoneNumber,
     PhoneNumberFormat,
     format_number,
     is_valid_number,
     parse,
+    region_code_for_number,
 )
 
 CALLING_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
@@ -74,6 +76,23 @@ def _surely_valid(calling_code: str) -> Callable[[str], bool] | None:
         )
 
     return is_sure
+
+
+def country_of(number: str) -> str | None:
+    """The country of an E.164 number (ISO 3166, two letters); None of what belongs to none, such as +800.
+
+    By its calling code; where several countries have the same one (+1, +7, +44), by libphonenumber's patterns, and the
+    one that the code is mainly used by for a number that fits none of them.
+    """
+    digits = number.removeprefix("+")
+    code = next((digits[:length] for length in (1, 2, 3) if digits[:length] in CALLING_CODES), None)
+    if code is None:
+        return None
+    first, *others = COUNTRY_CODE_TO_REGION_CODE[int(code)]
+    if others:
+        known = PhoneNumber(country_code=int(code), national_number=int(digits[len(code) :] or 0))
+        first = region_code_for_number(known) or first
+    return None if first == _WORLDWIDE else str(first)
 
 
 @dataclass(frozen=True, slots=True)

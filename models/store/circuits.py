@@ -46,10 +46,10 @@ class Unavailable:
         return f"The provider {self.name} is unavailable. {again} {self.detail or ''}".rstrip()
 
 
-_STANDING = text("""
-    SELECT open_until IS NOT NULL AS is_open,
+_STANDINGS = text("""
+    SELECT name, open_until IS NOT NULL AS is_open,
            greatest(0, extract(epoch FROM greatest(open_until, throttled_until) - clock_timestamp())) AS wait
-    FROM provider_circuits WHERE name = :name
+    FROM provider_circuits WHERE name = ANY(:names)
 """)
 _HELD = text("""
     SELECT name, open_until IS NOT NULL AS is_open,
@@ -62,8 +62,13 @@ _HELD = text("""
 
 def standing(session: Session, name: str) -> Standing:
     """How the provider does."""
-    row = session.execute(_STANDING, {"name": name}).one_or_none()
-    return Standing() if row is None else Standing(float(row.wait), troubled=True, is_open=row.is_open)
+    return standings(session, [name]).get(name, Standing())
+
+
+def standings(session: Session, names: Sequence[str]) -> dict[str, Standing]:
+    """How those providers do that something is wrong with."""
+    rows = session.execute(_STANDINGS, {"names": list(names)})
+    return {row.name: Standing(float(row.wait or 0), troubled=True, is_open=row.is_open) for row in rows}
 
 
 def rest_seconds(session: Session, name: str) -> float:

@@ -17,10 +17,10 @@ from models.store.messages import Result
 
 _EXPECT = """
 INSERT INTO incoming_events (id, organization_id, provider, key, message_id, kind, occurred_at, due_at, payload)
-SELECT id, %(organization)s, %(provider)s, key, message_id, kind, now() + make_interval(secs => seconds),
+SELECT id, %(organization)s, provider, key, message_id, kind, now() + make_interval(secs => seconds),
        now() + make_interval(secs => seconds), payload::jsonb
 FROM unnest(%(ids)s::uuid[], %(keys)s::text[], %(messages)s::uuid[], %(kinds)s::text[], %(seconds)s::float8[],
-            %(payloads)s::text[]) AS r (id, key, message_id, kind, seconds, payload)
+            %(payloads)s::text[], %(providers)s::text[]) AS r (id, key, message_id, kind, seconds, payload, provider)
 """
 
 
@@ -30,17 +30,17 @@ def park_reports(session: Session, organization_id: UUID, provider: str, results
     In the transaction that records the results. A second recording of the same message parks the same keys, which
     count once.
     """
-    parked = [(result.id, no, report) for result in results for no, report in enumerate(result.reports)]
+    parked = [(result, no, report) for result in results for no, report in enumerate(result.reports)]
     if not parked:
         return
     driver(session).execute(
         _EXPECT,
         {
             "organization": organization_id,
-            "provider": provider,
+            "providers": [result.provider or provider for result, _, _ in parked],
             "ids": [new_id() for _ in parked],
-            "keys": [f"{message}:{no}" for message, no, _ in parked],
-            "messages": [message for message, _, _ in parked],
+            "keys": [f"{result.id}:{no}" for result, no, _ in parked],
+            "messages": [result.id for result, _, _ in parked],
             "kinds": [report.kind.value for _, _, report in parked],
             "seconds": [report.after_seconds for _, _, report in parked],
             "payloads": [json.dumps(dict(report.payload)) for _, _, report in parked],

@@ -12,8 +12,10 @@ from models.store.messages import Result
 
 _KEEP = """
 INSERT INTO message_references (provider, ref, message_id, made_on, organization_id)
-SELECT %(provider)s, ref, id, made_on, %(organization)s
-FROM unnest(%(refs)s::text[], %(ids)s::uuid[], %(days)s::date[]) AS r (ref, id, made_on) ORDER BY ref, id
+SELECT provider, ref, id, made_on, %(organization)s
+FROM unnest(%(providers)s::text[], %(refs)s::text[], %(ids)s::uuid[], %(days)s::date[])
+     AS r (provider, ref, id, made_on)
+ORDER BY provider, ref, id
 ON CONFLICT DO NOTHING
 """
 
@@ -28,7 +30,7 @@ def keep_references(session: Session, organization_id: UUID, provider: str, resu
         driver(session).execute(
             _KEEP,
             {
-                "provider": provider,
+                "providers": [result.provider or provider for result in named],
                 "organization": organization_id,
                 "refs": [result.provider_ref for result in named],
                 "ids": [result.id for result in named],

@@ -38,7 +38,8 @@ class PlannedMessage:
 @dataclass(frozen=True, slots=True)
 class Result:
     """A message's new state, as it is written. `retry_after_seconds` goes with `deferred` only. `known_by_ref`: reports
-    will name it by `provider_ref` and nothing else."""
+    will name it by `provider_ref` and nothing else. `provider`: the account that it is of, where it is not the one that
+    the whole window went to."""
 
     id: UUID
     position: int
@@ -50,6 +51,7 @@ class Result:
     counts_as_try: bool = True
     reports: tuple[Report, ...] = ()
     known_by_ref: bool = False
+    provider: str | None = None
 
 
 def read_planned(session: Session, lease: Lease, *, most: int | None = None) -> list[PlannedMessage]:
@@ -78,12 +80,14 @@ def read_planned(session: Session, lease: Lease, *, most: int | None = None) -> 
 _RECORD = """
 WITH outcome AS (
     SELECT id, coalesce(state, %(state)s) AS state, coalesce(ref, %(ref)s) AS ref, coalesce(code, %(code)s) AS code,
-           coalesce(detail, %(detail)s) AS detail, coalesce(counted, %(counts)s) AS counted
+           coalesce(detail, %(detail)s) AS detail, coalesce(counted, %(counts)s) AS counted,
+           coalesce(provider, %(provider)s) AS provider
     FROM unnest(%(ids)s::uuid[], %(states)s::text[], %(refs)s::text[], %(codes)s::text[], %(details)s::text[],
-                %(counted)s::smallint[]) AS o (id, state, ref, code, detail, counted)
+                %(counted)s::smallint[], %(providers)s::text[])
+         AS o (id, state, ref, code, detail, counted, provider)
 )
 UPDATE messages m
-SET state = o.state, provider = %(provider)s, provider_ref = o.ref, error_code = o.code, error_message = o.detail,
+SET state = o.state, provider = o.provider, provider_ref = o.ref, error_code = o.code, error_message = o.detail,
     tries = m.tries + o.counted, first_tried_at = coalesce(m.first_tried_at, now()),
     sent_at = CASE WHEN o.state = 'accepted' THEN now() END
 FROM outcome o
@@ -145,6 +149,7 @@ def _write(
     codes, code = common_or_array([result.code for result in results])
     details, detail = common_or_array([result.detail for result in results])
     counted, counts = common_or_array([int(result.counts_as_try) for result in results])
+    providers, common_provider = common_or_array([result.provider or provider for result in results])
     cursor = driver(session).execute(
         _RECORD,
         {
@@ -159,7 +164,8 @@ def _write(
             "detail": detail,
             "counted": counted,
             "counts": counts,
-            "provider": provider,
+            "providers": providers,
+            "provider": common_provider,
             "made_on": days,
             "from": [source.value for source in sources],
         },

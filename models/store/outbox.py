@@ -6,7 +6,7 @@ an older one they change nothing. Clocks are the database's. Locks are taken in 
 organizations, and within each by id.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -37,7 +37,8 @@ class Resent:
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A message that this courier has claimed."""
+    """A message that this courier has claimed. `had_by`: of one that is sent again since it was uncertain, the account
+    that had it, where that is known."""
 
     organization_id: UUID
     run_id: UUID | None
@@ -47,6 +48,7 @@ class Claimed:
     is_suppressed: bool  # when it was claimed
     resent: Resent | None
     message: PlannedMessage
+    had_by: str | None = None
 
     @property
     def counted_in(self) -> Place | None:
@@ -72,7 +74,10 @@ WITH RECURSIVE waiting (organization_id) AS (
     FROM waiting w WHERE w.organization_id IS NOT NULL
 ), due AS (
     SELECT own.message_id, own.turn
-    FROM waiting w CROSS JOIN LATERAL (
+    FROM (SELECT organization_id FROM waiting
+          WHERE (%(only)s::uuid[] IS NULL OR organization_id = ANY(%(only)s::uuid[]))
+            AND organization_id <> ALL(%(without)s::uuid[])) w
+    CROSS JOIN LATERAL (
         SELECT message_id, row_number() OVER (ORDER BY due_at) AS turn
         FROM (
             SELECT message_id, due_at FROM outbox
@@ -106,21 +111,39 @@ SELECT m.id, m.position, m.recipient, m.variables::text, m.tries,
        EXISTS (SELECT 1 FROM suppressions s
                WHERE s.organization_id = m.organization_id AND s.channel = m.channel AND s.recipient = m.recipient
                  AND (s.expires_at IS NULL OR s.expires_at > now())),
-       CASE WHEN m.resends > 0 THEN (SELECT ARRAY[r.kind, r.state] FROM runs r WHERE r.id = m.run_id) END
+       CASE WHEN m.resends > 0 THEN (SELECT ARRAY[r.kind, r.state] FROM runs r WHERE r.id = m.run_id) END,
+       CASE WHEN m.resends > 0 THEN m.provider END
 FROM messages m WHERE m.id = ANY(%(ids)s) AND m.made_on = ANY(%(days)s) AND m.state = 'planned'
 ORDER BY m.id
 """
 
 
-def claim(session: Session, channel: str, *, who: str, seconds: float, limit: int) -> list[Claimed]:
+def claim(
+    session: Session,
+    channel: str,
+    *,
+    who: str,
+    seconds: float,
+    limit: int,
+    only: Collection[UUID] | None = None,
+    without: Collection[UUID] = (),
+) -> list[Claimed]:
     """Claim at most `limit` messages that are due, of all organizations in turn, and read them; in the order of ids.
 
-    Nothing may be handed over before the transaction is committed.
+    `only` of some organizations, or `without` some. Nothing may be handed over before the transaction is committed.
     """
     connection = driver(session)
     rows = connection.execute(
         _CLAIM,
-        {"channel": channel, "who": who, "seconds": seconds, "limit": limit, "least": min(limit, _LEAST_OF_ONE)},
+        {
+            "channel": channel,
+            "who": who,
+            "seconds": seconds,
+            "limit": limit,
+            "least": min(limit, _LEAST_OF_ONE),
+            "only": None if only is None else list(only),
+            "without": list(without),
+        },
         prepare=False,  # the table is empty at one moment and long at the next: a kept plan is right for one of them
     ).fetchall()
     if not rows:
@@ -136,7 +159,8 @@ def claim(session: Session, channel: str, *, who: str, seconds: float, limit: in
 def _claimed(own: tuple[Any, ...], row: tuple[Any, ...]) -> Claimed:
     resent = None if row[10] is None else Resent(RunKind(row[10][0]), RunState(row[10][1]))
     organization_id, run_id, fence, chunk_no = own
-    return Claimed(organization_id, run_id, fence, chunk_no, row[8], row[9], resent, PlannedMessage(*row[:8]))
+    message = PlannedMessage(*row[:8])
+    return Claimed(organization_id, run_id, fence, chunk_no, row[8], row[9], resent, message, row[11])
 
 
 def is_due(connection: psycopg.Connection, channel: str) -> bool:

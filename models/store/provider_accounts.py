@@ -13,6 +13,8 @@ from models.encryption import decrypt, encrypt
 from models.errors import NotFound
 from models.rules.ids import new_id
 from models.rules.provider_names import provider_name
+from models.rules.rate_limits import Limit
+from models.rules.routing import Way
 from models.settings import Settings
 from models.store.constraints import unique_fields
 from models.store.organizations import audit, read_organization
@@ -23,24 +25,38 @@ _UNIQUE = {"uq_provider_accounts_organization_id_channel_name": "name"}
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account, opened. `url` is the vendor's address with its secret, which no repr shows; `countries` None:
-    everywhere. `organization_id` None: the platform's."""
+    """An account. `id` None: the one that the environment configures. `url` is the vendor's address with its secret,
+    encrypted: `open_url` opens it. `organization_id` None: the platform's."""
 
-    id: UUID
+    id: UUID | None
     organization_id: UUID | None
     channel: str
     vendor: str
     name: str
-    url: str = field(repr=False)
+    url: bytes = field(repr=False)
     priority: int = 100
     weight: int = 1
     countries: frozenset[str] | None = None
     rate_per_minute: int | None = None
+    is_active: bool = True
 
     @property
     def provider(self) -> str:
         """What `messages.provider` calls it."""
         return provider_name(self.vendor, self.id)
+
+    @property
+    def way(self) -> Way:
+        """What routing looks at."""
+        is_own = self.organization_id is not None
+        return Way(self.provider, is_own, self.priority, self.weight, self.countries)
+
+    @property
+    def limit(self) -> Limit | None:
+        """Its rate. Its bucket goes by the name that its circuit has."""
+        if self.rate_per_minute is None:
+            return None
+        return Limit(f"account:{self.channel}/{self.provider}", self.rate_per_minute)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +136,8 @@ def read_account(session: Session, account_id: UUID, *, lock: bool = False) -> P
 
 
 def set_active(session: Session, account_id: UUID, *, is_active: bool, actor: str) -> ProviderAccount:
-    """Switch an account off or on; audited when that changes something. Raises NotFound."""
+    """Switch an account off or on; audited when that changes something. Senders know it within seconds. Raises
+    NotFound."""
     row = read_account(session, account_id, lock=True)
     if row.is_active != is_active:
         _change(session, row, is_active=is_active)
@@ -161,30 +178,52 @@ def remove_account(session: Session, account_id: UUID, *, actor: str) -> Provide
     return row
 
 
-def open_account(settings: Settings, row: ProviderAccount) -> Account:
-    """An account with its URL. Raises SetupError without the secret key that it was stored under."""
+def open_url(settings: Settings, account: Account) -> str:
+    """An account's URL. Raises SetupError without the secret key that it was stored under."""
+    return account.url.decode() if account.id is None else decrypt(settings, account.url).decode()
+
+
+def accounts_of(session: Session, channel: str) -> tuple[Account, ...]:
+    """All accounts of a channel, those that are switched off as well. For the engine, which asks every few seconds."""
+    table = ProviderAccount
+    chosen = select(
+        table.id,
+        table.organization_id,
+        table.channel,
+        table.vendor,
+        table.name,
+        table.url_encrypted,
+        table.priority,
+        table.weight,
+        table.countries,
+        table.rate_per_minute,
+        table.is_active,
+    ).where(table.channel == channel)
+    return tuple(to_account(row) for row in session.execute(chosen.order_by(table.id)))
+
+
+def account_vendors(session: Session, organization_id: UUID, channel: str) -> set[str]:
+    """The vendors that an organization's messages of a channel may go by, but for what the environment configures."""
+    whose = or_(ProviderAccount.organization_id == organization_id, ProviderAccount.organization_id.is_(None))
+    chosen = select(ProviderAccount.vendor).where(ProviderAccount.channel == channel, whose).distinct()
+    return set(session.execute(chosen).scalars())
+
+
+def to_account(row: Any) -> Account:
+    """What sending knows of a row."""
     return Account(
         id=row.id,
         organization_id=row.organization_id,
         channel=row.channel,
         vendor=row.vendor,
         name=row.name,
-        url=decrypt(settings, row.url_encrypted).decode(),
+        url=row.url_encrypted,
         priority=row.priority,
         weight=row.weight,
         countries=None if row.countries is None else frozenset(row.countries),
         rate_per_minute=row.rate_per_minute,
+        is_active=row.is_active,
     )
-
-
-def active_accounts(session: Session, channel: str, organization_id: UUID | None = None) -> Sequence[ProviderAccount]:
-    """The accounts of a channel that send: the platform's and those of one organization, or of all (None). For the
-    engine."""
-    chosen = select(ProviderAccount).where(ProviderAccount.channel == channel, ProviderAccount.is_active)
-    if organization_id is not None:
-        own = ProviderAccount.organization_id == organization_id
-        chosen = chosen.where(or_(own, ProviderAccount.organization_id.is_(None)))
-    return session.execute(chosen.order_by(ProviderAccount.id)).scalars().all()
 
 
 def find_callback_account(session: Session, settings: Settings, account_id: UUID) -> CallbackAccount | None:

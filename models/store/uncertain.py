@@ -113,18 +113,17 @@ def due_groups(
     return [Group(run, organization, Channel(channel), tuple(ids)) for run, organization, channel, ids in rows]
 
 
-def read_undecided(session: Session, ids: Sequence[UUID], provider: str) -> list[tuple[UUID, str]]:
-    """Ids and recipients of uncertain messages that this provider may have, and about which people decided nothing."""
+def read_undecided(session: Session, ids: Sequence[UUID]) -> list[tuple[UUID, str, str | None]]:
+    """Ids, recipients and providers of uncertain messages about which people decided nothing."""
     return (
         driver(session)
         .execute(
             """
-            SELECT m.id, m.recipient FROM messages m JOIN uncertain_messages u ON u.message_id = m.id
+            SELECT m.id, m.recipient, m.provider FROM messages m JOIN uncertain_messages u ON u.message_id = m.id
             WHERE m.id = ANY(%s) AND m.made_on = ANY(%s) AND m.state = 'uncertain' AND u.decision IS NULL
-              AND coalesce(m.provider, %s) = %s
             ORDER BY m.id
             """,
-            [list(ids), _days(ids), provider, provider],
+            [list(ids), _days(ids)],
         )
         .fetchall()
     )

@@ -65,7 +65,9 @@ class OutgoingMessage:
     are the envelope (addr-spec, E.164). `content` is the whole MIME message with CRLF line ends, not dot-stuffed
     (email), or the text in UTF-8 (SMS). `attempt` counts its tries on whatever machine, this one included.
 
-    `merge` is there, and `content` empty, only where the provider `merges`; it gets others as well.
+    `merge` is there, and `content` empty, only where the provider `merges`; it gets others as well. `account`: of a
+    message that is sent again since nobody knows what became of it, the account that had it (models/rules/
+    provider_names.py); no other one knows its key.
     """
 
     id: UUID
@@ -74,6 +76,7 @@ class OutgoingMessage:
     content: bytes
     attempt: int = 1
     merge: Merge | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +84,8 @@ class Outcome:
     """The answer for one message. `code` is short and stable (an SMTP enhanced status or reply code, a vendor's
     number), `detail` one line for people, cut at 500 characters. `reports`: of a message it took, what is known to be
     reported of it later; a provider with webhooks has none. `known_by_ref`: its events will name the message by
-    `provider_ref` and not by our id, so the reference is kept for them."""
+    `provider_ref` and not by our id, so the reference is kept for them. `provider`: which account it is of, where the
+    provider has several behind it."""
 
     kind: OutcomeKind
     provider_ref: str | None = None
@@ -90,6 +94,7 @@ class Outcome:
     retry_after_seconds: float | None = None
     reports: tuple[Report, ...] = ()
     known_by_ref: bool = False
+    provider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

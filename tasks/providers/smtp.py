@@ -62,9 +62,9 @@ class SmtpProvider:
         self._sockets_lock = threading.Lock()
 
     @classmethod
-    def from_url(cls, url: str) -> "SmtpProvider":
-        """The provider for EXOSEND_SMTP_URL. Raises SetupError."""
-        return cls(parse_smtp_url(url))
+    def from_url(cls, url: str, setting: str = "EXOSEND_SMTP_URL") -> "SmtpProvider":
+        """The provider for the value of a setting. Raises SetupError."""
+        return cls(parse_smtp_url(url, setting))
 
     def __repr__(self) -> str:
         return f"SmtpProvider({self._address.host}:{self._address.port})"

@@ -10,7 +10,7 @@ from models.rules.provider_names import provider_name
 from models.session import Database
 from models.settings import Settings
 from models.store.callbacks import receive_events
-from models.store.provider_accounts import active_accounts, open_account
+from models.store.provider_accounts import accounts_of, open_url
 from tasks.providers.account import scheme_of
 from tasks.providers.smpp_receiver import Event
 from tasks.providers.smpp_url import SCHEMES, SmppAddress, parse_smpp_url
@@ -36,12 +36,10 @@ def receiving_accounts(database: Database, settings: Settings) -> set[ReceivingA
         address = parse_smpp_url("EXOSEND_SMS_URL", settings.sms_url)
         accounts.add(ReceivingAccount(provider_name(_VENDOR, None), None, address))
     with database.transaction(None) as session:
-        rows = [row for row in active_accounts(session, "sms") if row.vendor in SCHEMES]
-        session.expunge_all()
-    for row in rows:
+        stored = [account for account in accounts_of(session, "sms") if account.vendor == _VENDOR and account.is_active]
+    for account in stored:
         try:
-            account = open_account(settings, row)
-            address = parse_smpp_url(f"The account {row.name}", account.url)
+            address = parse_smpp_url(f"The account {account.name}", open_url(settings, account))
         except SetupError:
             continue
         accounts.add(ReceivingAccount(account.provider, account.organization_id, address))

@@ -10,9 +10,10 @@ from models.rules.lifecycle import Channel, RunState
 from models.rules.uncertainty import Decision, may_resend
 from models.settings import Settings
 from models.store.organizations import audit
+from models.store.provider_accounts import account_vendors
 from models.store.runs import lock_run
 from models.store.uncertain_lists import decide_run, decide_single
-from tasks.providers.registry import takes_keys
+from tasks.providers.registry import is_idempotent, takes_keys
 
 _ENDED = (RunState.CLOSING.value, RunState.CANCELLED.value, RunState.FAILED.value)
 
@@ -35,7 +36,7 @@ def resolve_run(
     """
     run = lock_run(session, organization_id, run_id)
     if decision is Decision.RESEND:
-        _check_resend(channel, settings)
+        _check_resend(session, organization_id, channel, settings)
         if run.state in _ENDED:
             raise IllegalState(
                 f"Nothing is sent again of what is {run.state}.", code="invalid_status", current_status=run.state
@@ -57,14 +58,17 @@ def resolve_single(
 ) -> int:
     """`resolve_run` for a message that is in no run."""
     if decision is Decision.RESEND:
-        _check_resend(channel, settings)
+        _check_resend(session, organization_id, channel, settings)
     decided = decide_single(session, organization_id, message_id, decision)
     _audit(session, organization_id, actor, str(message_id), decision, decided)
     return decided
 
 
-def _check_resend(channel: Channel, settings: Settings) -> None:
-    if not may_resend(channel, has_key=takes_keys(settings, channel)):
+def _check_resend(session: Session, organization_id: UUID, channel: Channel, settings: Settings) -> None:
+    """Which account has a message is looked at when it is judged; here, whether any may know it."""
+    vendors = account_vendors(session, organization_id, channel)
+    has_key = takes_keys(settings, channel) or any(is_idempotent(channel, vendor) for vendor in vendors)
+    if not may_resend(channel, has_key=has_key):
         reason = "The action resend could send an SMS twice: its provider takes no key that would tell."
         raise InvalidInput({"action": [reason]})
 

@@ -36,6 +36,13 @@ def read_outcomes(outcomes: Sequence[Outcome]) -> Reading:
     return Reading.FAILS if any(_is_broken(outcome) for outcome in outcomes) else Reading.NOTHING
 
 
+def is_of_account(outcome: Outcome) -> bool:
+    """Whether a message was certainly not taken, for a reason that is the account's: another one may be given it."""
+    if outcome.kind is OutcomeKind.UNSENT:
+        return outcome.code not in _OURS
+    return outcome.kind is OutcomeKind.DEFERRED and outcome.code in _UNWELL | _SLOW_DOWN
+
+
 def _is_answer(outcome: Outcome) -> bool:
     if outcome.kind is OutcomeKind.DEFERRED:
         return outcome.code not in _UNWELL

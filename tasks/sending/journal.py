@@ -61,6 +61,7 @@ class Journal:
     provider: str
     lost: Callable[[], bool]
     listeners: KnownListeners = field(default_factory=KnownListeners)
+    look: Callable[[Session], None] = lambda _: None  # for what else is to be known before a window
 
     @property
     def circuit(self) -> Circuit:
@@ -100,6 +101,7 @@ class Journal:
     def clear(self, session: Session, window: Sequence[PlannedMessage]) -> Clearance:
         """Whether the run still sends at this epoch by a provider that works, and who opted out since the plan."""
         now = time.monotonic()
+        self.look(session)
         found = ask(
             session,
             run_id=self.run_id,

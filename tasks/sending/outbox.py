@@ -8,25 +8,23 @@ else; what they may hold together is bounded, since it is what a kill leaves in 
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
-from uuid import UUID
 
 import psycopg
 
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
-from models.store.messages import PlannedMessage, Result
+from models.store.messages import Result
 from models.store.outbox import Claimed, renew
 from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Provider
-from tasks.providers.registry import open_provider
-from tasks.sending.composing import Compose, Composers, ContentComposers, compose_or_fail
-from tasks.sending.handing_over import hand_over
-from tasks.sending.links import links_of
+from tasks.sending.open_routes import OpenRoutes
+from tasks.sending.outbox_composing import OutboxComposers
 from tasks.sending.outbox_journal import Answer, OutboxJournal
-from tasks.sending.results import RetryPolicy, held_back_result, suppressed_result, to_result
+from tasks.sending.outbox_routes import Going, Said, bound_to_account, hand_over_by_routes
+from tasks.sending.results import RetryPolicy, astray_result, held_back_result, suppressed_result, to_result
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -53,8 +51,8 @@ class _Window:
 
     claimed: list[Claimed]
     checked_at: float  # time.monotonic, before what is known of the recipients was looked up
-    provider: Provider
     wait: float  # seconds until its tokens are there
+    providers: list[Provider] = field(default_factory=list)  # that have some of them
     renewed_at: float = field(default=0.0)
     is_handed_over: bool = field(default=False)
 
@@ -68,10 +66,8 @@ class OutboxSender:
         self._channel = channel
         self._who = who
         self._policy = RetryPolicy(settings.retry_attempts, settings.retry_base_seconds)
-        links = links_of(settings)
-        self._composers = ContentComposers(database, literal_sms=True, links=links)
-        self._campaign_composers = ContentComposers(database, literal_sms=False, links=links)  # what it sends again
-        self._provider: Provider | None = None
+        self._composers = OutboxComposers(database, settings)
+        self._routes: OpenRoutes | None = None
         self._windows: dict[asyncio.Task[None], _Window] = {}
         self._window_size = 2 * _WINDOW_MIN
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"outbox-{channel}")
@@ -96,7 +92,9 @@ class OutboxSender:
         """Send until `stop`. Raises SetupError for a provider that cannot be opened."""
         self._loop = asyncio.get_running_loop()
         watch = [asyncio.create_task(self._renew()), asyncio.create_task(self._watch())]
-        journal = OutboxJournal(self._database, self._settings, self._channel, self._open().name, who=self._who)
+        self._routes = OpenRoutes(self._database, self._settings, self._channel)
+        self._routes.name_of(self._routes.routes.of(None))  # an address that cannot be used is told of at once
+        journal = OutboxJournal(self._database, self._settings, self._routes, who=self._who)
         try:
             while self._stop_at is None:
                 await self._round(journal)
@@ -112,8 +110,7 @@ class OutboxSender:
 
     async def _round(self, journal: OutboxJournal) -> None:
         """Claim once, send it off, and wait for the next look."""
-        provider = self._open()
-        room = min(self._room(), provider.capabilities.messages_per_call)
+        room = self._room()
         if room <= 0:
             await asyncio.wait(self._windows, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return
@@ -126,7 +123,7 @@ class OutboxSender:
             await asyncio.sleep(_AWAY_SECONDS)
             return
         if claimed := claims.messages:
-            window = _Window(claimed, checked_at, provider, claims.wait, renewed_at=checked_at)
+            window = _Window(claimed, checked_at, claims.wait, renewed_at=checked_at)
             task = asyncio.create_task(self._deliver(journal, window))
             self._windows[task] = window
             task.add_done_callback(self._delivered)
@@ -162,85 +159,77 @@ class OutboxSender:
             log.error("A window of the outbox broke; its claims run out.", exc_info=error)
 
     async def _deliver(self, journal: OutboxJournal, window: _Window) -> None:
-        answers, outcomes = await self._answers(window)
+        answers, said = await self._answers(window)
         self._learn(window)
-        await self._in_thread(lambda: self._record(journal, answers, outcomes))
+        await self._in_thread(lambda: self._record(journal, answers, said))
         self.sent += len(answers)
 
-    async def _answers(self, window: _Window) -> tuple[list[Answer], Sequence[Outcome]]:
-        """What is to be recorded, and what the provider said."""
-        answers: list[Answer] = []
-        going: list[tuple[Claimed, OutgoingMessage]] = []
+    async def _answers(self, window: _Window) -> tuple[list[Answer], list[Said]]:
+        """What is to be recorded, and what the providers said."""
         claimed_at = time.monotonic()
         if window.wait:
             await asyncio.sleep(min(window.wait, _FRESH_SECONDS + _LEAST_SECONDS))
         try:
-            made = await self._composed(window.claimed)
+            made = await self._composers.made_of(window.claimed, self._in_thread)
         except DATABASE_AWAY:
             return [Answer(claimed, None) for claimed in window.claimed], []
-        for claimed, message in zip(window.claimed, made, strict=True):
+        answers: list[Answer] = []
+        going = self._going(window.claimed, made, answers)
+        # Reading a content took that long, which is at hand next time; or others had taken what was there of a rate.
+        if time.monotonic() - claimed_at > _FRESH_SECONDS:
+            return answers + [Answer(claimed, None) for claimed, _ in going], []
+        until = max(window.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
+        window.is_handed_over = True
+        try:
+            said = await hand_over_by_routes(self._open_routes(), going, until, window.providers)
+        finally:
+            window.is_handed_over = False
+        for each in said:
+            for claimed, outcome in zip(each.claims, each.outcomes, strict=True):
+                answers.append(Answer(claimed, self._result(claimed, outcome, each.provider)))
+        return answers, said
+
+    def _going(
+        self, claims: Sequence[Claimed], made: Sequence[OutgoingMessage | Result], answers: list[Answer]
+    ) -> list[Going]:
+        """What is handed over; of the rest the answers are added to `answers`."""
+        going: list[Going] = []
+        for claimed, message in zip(claims, made, strict=True):
             if claimed.is_suppressed:
                 answers.append(Answer(claimed, suppressed_result(claimed.message)))
             elif claimed.resent and (held_back := held_back_result(claimed.message, claimed.resent.run_state)):
                 answers.append(Answer(claimed, held_back))
             elif isinstance(message, Result):
                 answers.append(Answer(claimed, message))
+            elif (bound := bound_to_account(self._open_routes(), claimed, message)) is not None:
+                going.append((claimed, bound))
             else:
-                going.append((claimed, message))
-        # Reading a content took that long, which is at hand next time; or others had taken what was there of a rate.
-        if time.monotonic() - claimed_at > _FRESH_SECONDS:
-            return answers + [Answer(claimed, None) for claimed, _ in going], []
-        until = max(window.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
-        outcomes = await self._outcomes(window, [message for _, message in going], until) if going else []
-        for (claimed, _), outcome in zip(going, outcomes, strict=True):
-            answers.append(Answer(claimed, self._result(claimed, outcome)))
-        return answers, outcomes
+                answers.append(Answer(claimed, astray_result(claimed.message)))
+        return going
 
-    async def _composed(self, claims: Sequence[Claimed]) -> list[OutgoingMessage | Result]:
-        of_campaigns = [each.message for each in claims if each.is_of_campaign]
-        literal = await self._found(self._composers, [each.message for each in claims if not each.is_of_campaign])
-        tagged = await self._found(self._campaign_composers, of_campaigns)
-        return [
-            compose_or_fail(each.message, (tagged if each.is_of_campaign else literal)[each.message.content_id])
-            for each in claims
-        ]
-
-    async def _found(self, composers: Composers, messages: Sequence[PlannedMessage]) -> Mapping[UUID, Compose]:
-        found = composers.known(messages)
-        return found if found is not None else await self._in_thread(lambda: composers.load(messages))
-
-    async def _outcomes(self, window: _Window, messages: Sequence[OutgoingMessage], until: float) -> Sequence[Outcome]:
-        window.is_handed_over = True
-        try:
-            return await hand_over(window.provider, messages, until)
-        finally:
-            window.is_handed_over = False
-
-    def _result(self, claimed: Claimed, outcome: Outcome) -> Result | None:
+    def _result(self, claimed: Claimed, outcome: Outcome, provider: str) -> Result | None:
         """None for what goes back at once: its turn did not come in time, or this courier ends."""
         if outcome.kind is OutcomeKind.UNSENT and (outcome.code == LATE or self._stop_at is not None):
             return None
-        return to_result(claimed.message, outcome, self._policy)
+        result = to_result(claimed.message, outcome, self._policy)
+        return result if result.provider else replace(result, provider=provider)
 
-    def _record(self, journal: OutboxJournal, answers: Sequence[Answer], outcomes: Sequence[Outcome]) -> None:
+    def _record(self, journal: OutboxJournal, answers: Sequence[Answer], said: Sequence[Said]) -> None:
         """Until it is written: what was handed over is known here only."""
         began = time.monotonic()
         while True:
             try:
                 journal.record(answers)
-                return journal.note(outcomes)
+                break
             except DATABASE_AWAY as error:
                 waited = time.monotonic() - (self._stop_at or began)
                 if waited > (_STOP_SECONDS if self._stop_at is not None else _EVIDENCE_SECONDS):
                     log.warning("The answers of %s messages could not be kept.", len(answers))
-                    return None
+                    return
                 log.warning("Postgres is away; trying again: %s", str(error).splitlines()[0])
                 time.sleep(_AWAY_SECONDS)
-
-    def _open(self) -> Provider:
-        if self._provider is None:
-            self._provider = open_provider(self._settings, self._channel)
-        return self._provider
+        for each in said:
+            journal.note(each.provider, each.outcomes)
 
     async def _renew(self) -> None:
         """Renew the claims of windows that take long."""
@@ -275,10 +264,13 @@ class OutboxSender:
             for window in list(self._windows.values()):
                 if window.is_handed_over and window.renewed_at < oldest:
                     log.error("Claims were not renewed in time; the provider's connections are closed.")
-                    window.provider.abort()
+                    self._abort(window)
                     window.renewed_at = time.monotonic()  # once
-                    if self._provider is window.provider:
-                        self._provider = None  # an aborted one sends nothing any more
+
+    def _abort(self, window: _Window) -> None:
+        for provider in window.providers:
+            provider.abort()
+            self._open_routes().forget(provider)
 
     async def _finish(self) -> None:
         """Wait for what is out; then cut it off, which says what became of it."""
@@ -286,11 +278,13 @@ class OutboxSender:
             await asyncio.wait(self._windows, timeout=_STOP_SECONDS)
         if self._windows:
             for window in self._windows.values():
-                window.provider.abort()
+                self._abort(window)
             await asyncio.wait(self._windows, timeout=_STOP_SECONDS)
-        if self._provider is not None:
-            async with asyncio.timeout(_STOP_SECONDS):
-                await self._provider.close()
+        await self._open_routes().close()
+
+    def _open_routes(self) -> OpenRoutes:
+        assert self._routes is not None
+        return self._routes
 
     def _loop_of(self) -> asyncio.AbstractEventLoop:
         assert self._loop is not None

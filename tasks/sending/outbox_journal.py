@@ -10,13 +10,12 @@ from typing import TypeVar
 import psycopg
 from sqlalchemy.orm import Session
 
-from models.rules.circuit import PROBE_MESSAGES
 from models.rules.lifecycle import MessageState
+from models.rules.rate_limits import Limit
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store import outbox
 from models.store.chunks import Counts
-from models.store.circuits import standing
 from models.store.incoming_events import park_reports
 from models.store.ledger import post
 from models.store.message_references import keep_references
@@ -29,10 +28,13 @@ from models.store.uncertain import forget, note
 from models.store.webhook_endpoints import find_listeners
 from models.tables import Run
 from tasks.providers.base import Outcome
-from tasks.sending.circuit import Circuit, needs_noting
 from tasks.sending.journal import SILENT_SECONDS
+from tasks.sending.open_routes import OpenRoutes
+from tasks.sending.outbox_circuits import OutboxCircuits
 from tasks.sending.outbox_rate import OutboxRate
+from tasks.sending.rate import account_limit
 from tasks.sending.results import count_results
+from tasks.sending.sender_rates import SenderRates
 from tasks.webhooks.telling import tell_results
 
 log = logging.getLogger(__name__)
@@ -64,18 +66,18 @@ _Decided = tuple[Claimed, Result]
 class OutboxJournal:
     """Claims and writes for one channel of one courier. Blocking; calls may overlap."""
 
-    def __init__(self, database: Database, settings: Settings, channel: str, provider: str, *, who: str) -> None:
+    def __init__(self, database: Database, settings: Settings, opened: OpenRoutes, *, who: str) -> None:
         self._database = database
-        self._rate = OutboxRate.of(database, settings, channel, provider)
-        self._channel = channel
-        self._provider = provider
+        self._settings = settings
+        self._opened = opened
+        self._routes = opened.routes
+        self._channel = opened.routes.channel
+        self._rate = OutboxRate(database, opened.routes, SenderRates(database, self._channel))
         self._who = who
-        self._lease_seconds = settings.lease_seconds
         self._claims = 0
         self._unheard: list[str] = []
         self._peeking: psycopg.Connection | None = None
-        self._circuit = Circuit.of(database, channel, provider)
-        self._is_troubled = False  # the provider was not well, at the last claim
+        self._circuits = OutboxCircuits(database, opened, settings.lease_seconds)
         self._is_idle = False  # nothing was found the last time
 
     def claim(self, limit: int) -> Claims:
@@ -88,13 +90,14 @@ class OutboxJournal:
         self._claims += 1
         who = f"{self._who}/{self._claims}"
         try:
+            self._rate.use(self._account())
             most = self._rate.room(limit)
             if most == 0:
                 return Claims([])
             with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 for before in self._unheard:
                     outbox.release(session, before)
-                claimed = self._claim(session, who, most)
+                claimed = self._circuits.claim(session, who, most)
             taken = self._rate.take(claimed)
             if taken.put_off:
                 with self._database.transaction(None) as session:
@@ -106,22 +109,21 @@ class OutboxJournal:
         self._is_idle = not claimed
         return Claims([each for each in claimed if each.message.id not in taken.put_off], taken.wait)
 
-    def _claim(self, session: Session, who: str, limit: int) -> list[Claimed]:
-        """Nothing while the provider is left alone; a few where this is to see whether it works again."""
-        admission = self._circuit.admit(session)
-        if not admission.go:
-            return []
-        most = min(limit, PROBE_MESSAGES) if admission.probes else limit
-        claimed = outbox.claim(session, self._channel, who=who, seconds=self._lease_seconds, limit=most)
-        if admission.probes and not claimed:
-            self._circuit.give_up_probe(session)
-        self._is_troubled = standing(session, self._circuit.name).troubled
-        return claimed
+    def _account(self) -> Limit | None:
+        """The rate of the one account that everything goes by."""
+        route = self._routes.of(None)
+        if self._routes.own or route.is_routed:
+            return None
+        return account_limit(self._settings, route, self._opened.name_of(route))
 
-    def note(self, outcomes: Sequence[Outcome]) -> None:
-        """Tell everybody what a window says of the provider."""
-        if needs_noting(outcomes, troubled=self._is_troubled):
-            self._circuit.note(outcomes, troubled=self._is_troubled)
+    @property
+    def _provider(self) -> str:
+        """Of what no account said anything of."""
+        return self._opened.name_of(self._routes.of(None))
+
+    def note(self, provider: str, outcomes: Sequence[Outcome]) -> None:
+        """Tell everybody what a window says of a provider."""
+        self._circuits.note(provider, outcomes)
 
     def close(self) -> None:
         """Close its own connection."""

@@ -13,10 +13,9 @@ from sqlalchemy import Connection
 
 from models.rules.rate_limits import Limit
 from models.session import Database
-from models.settings import Settings
 from models.store.outbox import Claimed
 from models.store.rate_buckets import give_back_tokens, look, take_in_debt, take_what_is_there, wait_first
-from tasks.sending.rate import account_limit
+from tasks.sending.routes import Routes
 from tasks.sending.sender_rates import SenderRates
 
 _LONGEST_SECONDS = 1.0  # between two looks at an empty bucket
@@ -34,17 +33,20 @@ class Taken:
 
 @dataclass(slots=True)
 class OutboxRate:
-    """The rates of an outbox. Blocking; `account`: None where it has none."""
+    """The rates of an outbox. Blocking; `account`: of the one account that everything goes by, None where it has none.
+
+    Where there are several accounts each message has the rate of its own, as it has its sender's.
+    """
 
     database: Database
-    account: Limit | None
+    routes: Routes
     senders: SenderRates
+    account: Limit | None = None
     _rests_until: float = 0.0
 
-    @classmethod
-    def of(cls, database: Database, settings: Settings, channel: str, provider: str) -> "OutboxRate":
-        """Those of a channel's outbox."""
-        return cls(database, account_limit(settings, channel, provider), SenderRates(database, channel))
+    def use(self, account: Limit | None) -> None:
+        """Everything goes by one account for now, and this is its rate."""
+        self.account = account
 
     @property
     def rests(self) -> bool:
@@ -67,15 +69,16 @@ class OutboxRate:
     def take(self, claimed: Sequence[Claimed]) -> Taken:
         """Take tokens for what was claimed."""
         going = [each for each in claimed if not each.is_suppressed]
-        by_sender = self._by_sender(going)
-        if not going or (self.account is None and not by_sender):
+        by_limit = self._by_limit(going)
+        if not going or (self.account is None and not by_limit):
             return Taken()
         with self.database.autocommit() as connection:
-            return self._take(connection, len(going), by_sender)
+            return self._take(connection, len(going), by_limit)
 
-    def _take(self, connection: Connection, count: int, by_sender: Mapping[Limit, Sequence[Claimed]]) -> Taken:
+    def _take(self, connection: Connection, count: int, by_limit: Mapping[Limit, Sequence[Claimed]]) -> Taken:
         put_off: dict[UUID, float] = {}
-        for limit, own in by_sender.items():
+        for limit, under in by_limit.items():
+            own = [each for each in under if each.message.id not in put_off]
             granted = take_what_is_there(connection, limit, len(own))
             if granted < len(own):
                 put_off |= _slots(connection, limit, own[granted:])
@@ -87,12 +90,26 @@ class OutboxRate:
     def give_back(self, claimed: Sequence[Claimed]) -> None:
         """These did not go out after all."""
         going = [each for each in claimed if not each.is_suppressed]
-        tokens = {limit: len(own) for limit, own in self._by_sender(going).items()}
+        tokens = {limit: len(own) for limit, own in self._by_limit(going).items()}
         if self.account is not None:
             tokens[self.account] = len(going)
         if tokens and going:
             with self.database.autocommit() as connection:
                 give_back_tokens(connection, tokens)
+
+    def _by_limit(self, claimed: Sequence[Claimed]) -> dict[Limit, list[Claimed]]:
+        """What falls under which rate, of those that not all of it falls under."""
+        found: dict[Limit, list[Claimed]] = defaultdict(list, self._by_sender(claimed))
+        if self.account is None and self.routes.have_rates:
+            by_route: dict[UUID | None, list[Claimed]] = defaultdict(list)
+            for each in claimed:
+                by_route[self.routes.of(each.organization_id).organization_id].append(each)
+            for whose, own in by_route.items():
+                limits = self.routes.of(whose).limits_of([each.message for each in own])
+                for each in own:
+                    if (limit := limits.get(each.message.id)) is not None:
+                        found[limit].append(each)
+        return dict(found)
 
     def _by_sender(self, claimed: Sequence[Claimed]) -> dict[Limit, list[Claimed]]:
         limited = [each for each in claimed if self.senders.may_limit(each.organization_id)]

@@ -106,7 +106,7 @@ class _Pacer:
                 found, run.epoch, channel, stop=lambda: run.is_over or self._is_ending(), threads=self.threads
             )
             await self._drain(drainer)
-            await asyncio.to_thread(self.sender.note_success, found, channel)
+            await asyncio.to_thread(self.sender.note_success, found, drainer)
             log.info("Run %s, for now: %s", run_id, drainer.tally)
         except Exception:  # one run that cannot be sent must not hold up those of everybody else
             log.exception("Run %s cannot be sent from here.", run_id)
@@ -123,3 +123,4 @@ class _Pacer:
             await drainer.give_back_tokens()
         finally:
             await asyncio.to_thread(drainer.close)
+            await self.sender.let_go(drainer, is_well=not drainer.is_cut_off)

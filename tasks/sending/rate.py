@@ -11,14 +11,21 @@ from models.session import Database
 from models.settings import Settings
 from models.store.messages import PlannedMessage
 from models.store.rate_buckets import give_back_tokens, stop_waiting, take_for_run, take_in_debt
+from tasks.sending.routes import Route
 from tasks.sending.sender_rates import SenderRates
 
 
-def account_limit(settings: Settings, channel: str, provider: str) -> Limit | None:
-    """The rate of the account that a channel's provider is used by; None where it has none. Named as its circuit is."""
-    rates = {"email": settings.email_rate_per_minute, "sms": settings.sms_rate_per_minute}
-    per_minute = rates[channel]
-    return None if per_minute is None else Limit(f"account:{channel}/{provider}", per_minute)
+def account_limit(settings: Settings, route: Route, provider: str) -> Limit | None:
+    """The rate of the one account of a route, or of the sandbox; None where it has none. Named as its circuit is."""
+    per_minute = route_rate(settings, route)
+    return None if per_minute is None else Limit(f"account:{route.channel}/{provider}", per_minute)
+
+
+def route_rate(settings: Settings, route: Route) -> int | None:
+    """How many messages a minute all accounts of a route take together; None where one of them takes any number."""
+    if route.accounts:
+        return route.per_minute
+    return settings.email_rate_per_minute if route.channel == "email" else settings.sms_rate_per_minute
 
 
 def run_limit(run_id: UUID, per_minute: int | None) -> Limit | None:
@@ -48,6 +55,7 @@ class Rate:
     own: Limit | None = None
     account: Limit | None = None
     senders: SenderRates | None = None
+    route: Route | None = None  # where each message has the rate of the account that it goes to
     _in_hand: Counter[Limit] = field(default_factory=Counter)
     _last: Counter[Limit] = field(default_factory=Counter)  # what the last window took
     _usable_at: float = 0.0
@@ -56,17 +64,17 @@ class Rate:
     @property
     def asks(self) -> bool:
         """Whether `window` and `take` have anything to ask: else they need not be called."""
-        is_limited = self.own is not None or self.account is not None
+        is_limited = self.own is not None or self.account is not None or self.route is not None
         return is_limited or (self.senders is not None and self.senders.may_limit(self.organization_id))
 
     def window(self, messages: Sequence[PlannedMessage], most: int) -> int:
         """How many of the messages may go out at once, at most `most`."""
-        limits = [*self._of_senders(messages), self.own, self.account]
+        limits = [*self._of_messages(messages), self.own, self.account]
         return min([most, *(limit.window for limit in limits if limit is not None)])
 
     def take(self, messages: Sequence[PlannedMessage]) -> Turn:
         """Take tokens for a window."""
-        self._last = self._of_senders(messages)
+        self._last = self._of_messages(messages)
         if not self._last and self.account is None:
             return Turn(granted=True, wait=self._take_own(len(messages)))
         self._last |= Counter({limit: len(messages) for limit in (self.own, self.account) if limit is not None})
@@ -94,6 +102,11 @@ class Rate:
                 give_back_tokens(connection, self._in_hand)
                 stop_waiting(connection, self.run_id)
             self._in_hand, self._is_waiting = Counter(), False
+
+    def _of_messages(self, messages: Sequence[PlannedMessage]) -> Counter[Limit]:
+        """What of the messages falls under which rate, of those that not all of them fall under."""
+        accounts = {} if self.route is None else self.route.limits_of(messages)
+        return self._of_senders(messages) + Counter(accounts.values())
 
     def _of_senders(self, messages: Sequence[PlannedMessage]) -> Counter[Limit]:
         if self.senders is None or not self.senders.may_limit(self.organization_id):

@@ -5,10 +5,9 @@ over as well. Everything is decided in one transaction under the run's lock, by 
 so that it is done once, whoever tries, and a report that comes at the same time wins or comes too late.
 """
 
-import asyncio
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from uuid import UUID
@@ -26,16 +25,14 @@ from models.store.rollups import count_by_day
 from models.store.runs import lock_run, settle_run
 from models.store.uncertain import Group, Uncertain
 from models.tables import Run
-from tasks.providers.base import LooksUp, Outcome, OutcomeKind, Provider, Sought
+from tasks.providers.base import Outcome, OutcomeKind, Sought
 from tasks.providers.registry import open_provider
+from tasks.sending.known_accounts import KnownAccounts, OpenProvider
 from tasks.webhooks.telling import tell_resolved
 
 log = logging.getLogger(__name__)
 
-OpenProvider = Callable[[Settings, str], Provider]
-
 _AT_ONCE = 1000
-_LOOK_UP_SECONDS = 30.0
 _AGAIN_SECONDS = 30.0  # a run that is paused, a provider that cannot be asked, an answer that may still come
 _KNOWN = {
     OutcomeKind.ACCEPTED: Knowledge.TAKEN,
@@ -58,16 +55,13 @@ class Resolver:
     database: Database
     settings: Settings
     open_provider: OpenProvider = open_provider
-    _providers: dict[Channel, Provider] = field(default_factory=dict)
+    _known: dict[Channel, KnownAccounts] = field(default_factory=dict)
 
     def resolve_due(self, *, limit: int = _AT_ONCE, only: UUID | None = None) -> Counter[Verdict]:
         """Judge at most `limit` messages, of all or of `only` one run or single; how many of each verdict."""
-        waits = {
-            channel: provider.capabilities.answer_timeout_seconds
-            for channel in Channel
-            if (provider := self._provider(channel)) is not None
-        }
         with self.database.transaction(None) as session:
+            known = [found for channel in Channel if (found := self._accounts(session, channel)) is not None]
+            waits = {accounts.channel: accounts.answer_timeout_seconds for accounts in known}
             groups = store.due_groups(session, waits, limit=limit, only=only)
         done: Counter[Verdict] = Counter()
         for group in groups:
@@ -83,30 +77,40 @@ class Resolver:
                     store.look_again(session, group.ids, _AGAIN_SECONDS)
         return done
 
-    def _provider(self, channel: Channel) -> Provider | None:
-        """What sends the channel, to ask what it can. Without one nothing of the channel is judged."""
-        if channel not in self._providers:
-            try:
-                self._providers[channel] = self.open_provider(self.settings, channel)
-            except SetupError as error:
-                log.warning("Uncertain messages (%s) are left alone: %s", channel, error)
-                return None
-        return self._providers[channel]
+    def _accounts(self, session: Session, channel: Channel) -> KnownAccounts | None:
+        """What sends the channel, to ask what it can. Without it nothing of the channel is judged."""
+        try:
+            if channel not in self._known:
+                self._known[channel] = KnownAccounts(self.settings, channel, self.open_provider)
+            self._known[channel].look(session)
+        except SetupError as error:
+            log.warning("Uncertain messages (%s) are left alone: %s", channel, error)
+            return None
+        return self._known[channel]
 
     def _ask(self, group: Group) -> Mapping[UUID, Outcome] | None:
-        """What the provider knows of them, where it can be asked; None when it did not answer."""
-        provider = self._providers[group.channel]
-        if not isinstance(provider, LooksUp):
+        """What their accounts know of them, where they can be asked; None when one did not answer.
+
+        Any account of the route may have had what no account is known of: that it never came must be the word of all.
+        """
+        known = self._known[group.channel]
+        if not known.can_look_up:
             return {}
         with self.database.transaction(None) as session:
-            sought = [Sought(*row) for row in store.read_undecided(session, group.ids, provider.name)]
-        if not sought:
-            return {}
-        try:
-            return asyncio.run(_look_up(self.open_provider(self.settings, group.channel), sought))
-        except Exception as error:
-            log.warning("%s could not be asked for %s messages: %s", provider.name, len(sought), error)
-            return None
+            undecided = store.read_undecided(session, group.ids)
+        may_have = {id_: known.may_have(provider, group.organization_id) for id_, _, provider in undecided}
+        answers: dict[UUID, list[Outcome]] = defaultdict(list)
+        for name in {name for names in may_have.values() for name in names}:
+            sought = [Sought(id_, recipient) for id_, recipient, _ in undecided if name in may_have[id_]]
+            try:
+                found = known.look_up(name, sought)
+            except Exception as error:
+                log.warning("%s could not be asked for %s messages: %s", name, len(sought), error)
+                return None
+            for id_, outcome in found.items():
+                answers[id_].append(outcome)
+        merged = {id_: _merged(outcomes, len(may_have[id_])) for id_, outcomes in answers.items()}
+        return {id_: outcome for id_, outcome in merged.items() if outcome is not None}
 
     def _judge(
         self, session: Session, group: Group, answers: Mapping[UUID, Outcome] | None, wait_seconds: float
@@ -128,14 +132,13 @@ class Resolver:
             return Verdict.WAIT
         if message.decision is not Decision.ACCEPT and message.decision is not Decision.FAIL and not message.is_ripe:
             return Verdict.WAIT
-        provider = self._providers[message.channel]
+        known = self._known[message.channel]
         outcome = None if answers is None else answers.get(message.id)
         doubt = Doubt(
             channel=message.channel,
             run_state=None if run is None else RunState(run.state),
             policy=message.policy,
-            # Only the provider that has it knows its key; who died without a word had the one that is configured.
-            has_key=provider.capabilities.idempotent and message.provider in (None, provider.name),
+            has_key=known.knows_key(message.provider, message.organization_id),
             resends=message.resends,
             decision=message.decision,
             knowledge=None if outcome is None else _KNOWN.get(outcome.kind),
@@ -143,13 +146,12 @@ class Resolver:
         return judge(doubt, most_resends=self.settings.retry_attempts - 1)
 
 
-async def _look_up(provider: Provider, sought: Sequence[Sought]) -> Mapping[UUID, Outcome]:
-    assert isinstance(provider, LooksUp)
-    try:
-        async with asyncio.timeout(_LOOK_UP_SECONDS):
-            return await provider.look_up(sought)
-    finally:
-        await provider.close()
+def _merged(outcomes: Sequence[Outcome], asked: int) -> Outcome | None:
+    """What several accounts say together of a message that any one of them may have had."""
+    for kind in (OutcomeKind.ACCEPTED, OutcomeKind.REJECTED):
+        if (found := next((outcome for outcome in outcomes if outcome.kind is kind), None)) is not None:
+            return found
+    return outcomes[0] if len(outcomes) == asked else None
 
 
 def _carry_out(

@@ -33,6 +33,7 @@ def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) ->
             outcome.provider_ref,
             reports=outcome.reports,
             known_by_ref=outcome.known_by_ref,
+            provider=outcome.provider,
         )
     state = {
         OutcomeKind.REJECTED: MessageState.FAILED,
@@ -60,6 +61,7 @@ def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) ->
         retry_after,
         counted,
         outcome.reports,
+        provider=outcome.provider,
     )
 
 
@@ -86,6 +88,19 @@ def held_back_result(message: PlannedMessage, run_state: RunState) -> Result | N
         message.position,
         MessageState.DEFERRED,
         retry_after_seconds=_PAUSED_RETRY_SECONDS,
+        counts_as_try=False,
+    )
+
+
+def astray_result(message: PlannedMessage) -> Result:
+    """The result of a message that was to be sent again by the account that had it, which sends no more: nobody else
+    can tell whether it would be a second one."""
+    return Result(
+        message.id,
+        message.position,
+        MessageState.UNCERTAIN,
+        code="uncertain",
+        detail="The account that had it sends no more, so that nobody can send it again under its key.",
         counts_as_try=False,
     )
 

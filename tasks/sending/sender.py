@@ -19,15 +19,13 @@ from models.store import circuits
 from models.store.contents import read_content
 from models.store.runs import find_run, forget_send_failures, note_send_failure, rest_run
 from models.tables import Run
-from tasks.providers.base import Provider
-from tasks.providers.registry import open_provider
-from tasks.sending.circuit import Circuit
 from tasks.sending.composing import ContentComposers
 from tasks.sending.drain import Drainer
 from tasks.sending.journal import Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.links import links_of
-from tasks.sending.rate import Rate, account_limit, run_limit
+from tasks.sending.open_routes import OpenRoutes
+from tasks.sending.rate import Rate, account_limit, route_rate, run_limit
 from tasks.sending.results import RetryPolicy
 from tasks.sending.sender_rates import SenderRates
 from tasks.sending.strand import Strand
@@ -35,8 +33,6 @@ from tasks.sending.tally import Tally
 from tasks.sending.windows import window_size
 
 log = logging.getLogger(__name__)
-
-_CLOSE_SECONDS = 10.0
 
 
 class Sender:
@@ -51,8 +47,7 @@ class Sender:
         self._settings = settings
         # The text of a campaign is a source with merge tags; of a request that sends at once it is what was written.
         self._composers: dict[tuple[bool, bool], ContentComposers] = {}
-        self._providers: dict[str, Provider] = {}
-        self._names: dict[str, str] = {}  # of providers, by channel
+        self._opened: dict[str, OpenRoutes] = {}  # by channel
         self._sender_rates = {channel: SenderRates(database, channel) for channel in ("email", "sms")}
         self._keeper = LeaseKeeper(database, settings.lease_seconds)
         # uvloop: the same loop on asyncio's own reaches two thirds of the messages a second.
@@ -65,8 +60,8 @@ class Sender:
 
     def __exit__(self, *_: object) -> None:
         try:
-            for channel in list(self._providers):
-                self._runner.run(self._close_provider(channel))
+            for opened in self._opened.values():
+                self._runner.run(opened.close())
         finally:
             self._runner.close()
             self._keeper.__exit__()
@@ -76,16 +71,19 @@ class Sender:
 
         Blocks. What was begun is recorded and given back before it returns. `tally`, if given, is counted up while it
         goes on, for whoever shows progress. Raises SetupError for a provider that cannot be opened; the run rests for a
-        while after any error.
+        while after any error. When its accounts change it goes on with those that there are then.
         """
         tally = tally if tally is not None else Tally()
         run, channel = self.read(run_id)
         try:
-            self._runner.run(self._send(run, epoch, channel, stop, tally))
+            while True:
+                drainer = self._runner.run(self._send(run, epoch, channel, stop, tally))
+                if stop() or drainer.is_cut_off or self._opened[channel].is_current(drainer.provider):
+                    break
         except Exception:
             self.note_failure(run_id)
             raise
-        self.note_success(run, channel)
+        self.note_success(run, drainer)
         return tally
 
     def serve(self, work: Coroutine[Any, Any, None]) -> None:
@@ -93,28 +91,32 @@ class Sender:
         self._runner.run(work)
 
     def read(self, run_id: UUID) -> tuple[Run, str]:
-        """The run and the channel that it is sent through. Raises NotFound."""
+        """The run and the channel that it is sent through. Raises NotFound, and SetupError for what the environment
+        says of the channel's provider."""
         with self._database.transaction(None) as session:
             run = find_run(session, run_id)
             assert run.content_id is not None
-            return run, read_content(session, run.organization_id, run.content_id).channel
+            channel = read_content(session, run.organization_id, run.content_id).channel
+            if channel not in self._opened:
+                self._opened[channel] = OpenRoutes(self._database, self._settings, channel)
+            self._opened[channel].routes.look(session)
+            return run, channel
 
     def note_failure(self, run_id: UUID) -> None:
         """The run rests for a while: else sender after sender is started for a run that nobody can send."""
         with self._database.transaction(None) as session:
             note_send_failure(session, run_id)
 
-    def note_success(self, run: Run, channel: str) -> None:
+    def note_success(self, run: Run, drainer: Drainer) -> None:
         """The run can be sent, whatever was before; but it rests while its provider is left alone."""
         if run.send_failures:
             with self._database.transaction(None) as session:
                 forget_send_failures(session, run.id)
-        circuit = Circuit.of(self._database, channel, self._names[channel])
         with self._database.transaction(None) as session:
-            if seconds := circuits.rest_seconds(session, circuit.name):
+            if seconds := circuits.rest_seconds(session, drainer.journal.circuit.name):
                 rest_run(session, run.id, seconds)
 
-    async def _send(self, run: Run, epoch: int, channel: str, stop: Callable[[], bool], tally: Tally) -> None:
+    async def _send(self, run: Run, epoch: int, channel: str, stop: Callable[[], bool], tally: Tally) -> Drainer:
         drainer = self.drainer(run, epoch, channel, stop=stop, tally=tally)
         is_well = False
         try:
@@ -122,8 +124,15 @@ class Sender:
             is_well = not drainer.is_cut_off
         finally:
             drainer.close()
-            if not is_well:  # an aborted provider sends nothing any more
-                await self._close_provider(channel)
+            await self.let_go(drainer, is_well=is_well)
+        return drainer
+
+    async def let_go(self, drainer: Drainer, *, is_well: bool) -> None:
+        """The drainer does not send any more. Unless all is well its provider is closed: it may have been aborted."""
+        opened = self._opened[drainer.journal.channel]
+        if not is_well:
+            opened.forget(drainer.provider)
+        await opened.let_go(drainer.provider)
 
     def drainer(
         self,
@@ -136,28 +145,45 @@ class Sender:
         threads: Executor | None = None,
     ) -> Drainer:
         """What sends the run on this sender's loop. `threads`: the journal's, shared with other drainers; without them
-        it has one of its own. Raises SetupError."""
-        if channel not in self._providers:
-            self._providers[channel] = open_provider(self._settings, channel)
-            self._names[channel] = self._providers[channel].name
-        provider, settings, database = self._providers[channel], self._settings, self._database
-        own, account = run_limit(run.id, run.send_rate_per_minute), account_limit(settings, channel, provider.name)
-        slowest = min((limit.per_minute for limit in (own, account) if limit is not None), default=None)
+        it has one of its own. It ends when the run's accounts have changed; then another one goes on. The run was just
+        `read`; `let_go` of the drainer afterwards. Raises SetupError."""
+        settings, database, opened = self._settings, self._database, self._opened[channel]
+        route = opened.routes.of(run.organization_id)
+        provider = opened.hold(route)
+        own = run_limit(run.id, run.send_rate_per_minute)
+        rates = (run.send_rate_per_minute, route_rate(settings, route))
         return Drainer(
-            journal=Journal(database, run.id, run.organization_id, epoch, channel, provider.name, self._keeper.is_lost),
+            journal=Journal(
+                database,
+                run.id,
+                run.organization_id,
+                epoch,
+                channel,
+                provider.name,
+                self._keeper.is_lost,
+                look=opened.routes.look,
+            ),
             keeper=self._keeper,
             provider=provider,
             composers=self._composers_for(run, merges=provider.capabilities.merges),
-            rate=Rate(database, run.id, run.organization_id, own, account, self._sender_rates[channel]),
+            rate=Rate(
+                database,
+                run.id,
+                run.organization_id,
+                own,
+                None if route.is_routed else account_limit(settings, route, provider.name),
+                self._sender_rates[channel],
+                route if route.is_routed and route.has_rates else None,
+            ),
             policy=RetryPolicy(settings.retry_attempts, settings.retry_base_seconds),
             window_size=window_size(
                 batch_size=run.batch_size, messages_per_call=provider.capabilities.messages_per_call
             ),
             lease_seconds=settings.lease_seconds,
             who=f"{socket.gethostname()}:{os.getpid()}",
-            stop=stop,
+            stop=lambda: stop() or opened.routes.of(run.organization_id) is not route,
             tally=tally if tally is not None else Tally(),
-            is_ahead=not is_paced(slowest),
+            is_ahead=not is_paced(min((rate for rate in rates if rate is not None), default=None)),
             page_size=page_size(run.send_rate_per_minute),
             _executor=Strand(threads) if threads is not None else ThreadPoolExecutor(1, thread_name_prefix="journal"),
         )
@@ -169,10 +195,6 @@ class Sender:
                 self._database, literal_sms=literal, merges=merges, links=links_of(self._settings)
             )
         return self._composers[literal, merges]
-
-    async def _close_provider(self, channel: str) -> None:
-        async with asyncio.timeout(_CLOSE_SECONDS):
-            await self._providers.pop(channel).close()
 
 
 def send_run(

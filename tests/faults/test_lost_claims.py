@@ -10,6 +10,7 @@ from models.rules.lifecycle import MessageState, RunKind
 from models.session import driver
 from models.store import outbox
 from models.store.messages import Result
+from tasks.sending.open_routes import OpenRoutes
 from tasks.sending.outbox_journal import Answer, OutboxJournal, flag_lost
 from tests.support.outbox import check_money, count, message_states, send_everything, singles, small_run
 
@@ -17,7 +18,7 @@ NUMBERS = [f"+37060000{no:03d}" for no in range(6)]
 
 
 def _journal(engine, who="first"):
-    return OutboxJournal(engine.database, engine.settings, "sms", "sandbox", who=who)
+    return OutboxJournal(engine.database, engine.settings, OpenRoutes(engine.database, engine.settings, "sms"), who=who)
 
 
 def _answers(claimed, state=MessageState.ACCEPTED):

@@ -6,6 +6,7 @@ What it claims is out until the test lets it record the answers, or lets it die.
 from dataclasses import replace
 
 from tasks.providers.base import OutgoingMessage
+from tasks.sending.open_routes import OpenRoutes
 from tasks.sending.outbox_journal import Answer, OutboxJournal
 from tasks.sending.results import RetryPolicy, held_back_result, suppressed_result, to_result
 from tests.support.engine import Engine
@@ -20,7 +21,8 @@ class PuppetCourier:
     def __init__(self, engine: Engine, witness: Witness) -> None:
         # A run that has ended is sent again as well: what may go out the journal says, at the claim.
         self._witness = replace(witness, may_go_out=lambda: True)
-        self._journal = OutboxJournal(engine.database, engine.settings, "email", "witness", who="puppet")
+        opened = OpenRoutes(engine.database, engine.settings, "email")
+        self._journal = OutboxJournal(engine.database, engine.settings, opened, who="puppet")
         self._out: list[list[Answer]] = []
 
     @property

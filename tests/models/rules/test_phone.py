@@ -2,7 +2,7 @@
 
 import pytest
 
-from models.rules.phone import parse_phone
+from models.rules.phone import country_of, parse_phone
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,24 @@ def test_a_number_with_an_extension_cannot_get_a_message() -> None:
 def test_a_number_without_plus_needs_a_country() -> None:
     assert parse_phone("0 612 34567", "LT") == "+37061234567"
     assert parse_phone("0 612 34567") is None
+
+
+@pytest.mark.parametrize(
+    ("number", "country"),
+    [
+        ("+37061234567", "LT"),
+        ("+12015550123", "US"),
+        ("+16135550123", "CA"),
+        ("+12425550123", "BS"),
+        ("+77012345678", "KZ"),
+        ("+79161234567", "RU"),
+        ("+447400123456", "GB"),
+        ("+447781123456", "GG"),
+        ("+390669812345", "IT"),
+        ("+15550000", "US"),
+        ("+80012345678", None),
+        ("+", None),
+    ],
+)
+def test_a_number_belongs_to_a_country(number: str, country: str | None) -> None:
+    assert country_of(number) == country

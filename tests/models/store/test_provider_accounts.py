@@ -52,8 +52,8 @@ def _read(engine: Database, account_id: UUID) -> ProviderAccount:
 
 def test_an_account_comes_back_as_it_was_and_is_not_stored_so(engine: Database, settings: Settings, acme: UUID) -> None:
     row = _read(engine, _add(engine, settings, acme, callback_keys=["key one", "two"], priority=7, weight=3))
-    account = store.open_account(settings, row)
-    assert (account.url, account.priority, account.weight, account.countries) == (URL, 7, 3, None)
+    account = store.to_account(row)
+    assert (store.open_url(settings, account), account.priority, account.weight, account.countries) == (URL, 7, 3, None)
     assert account.provider == f"mailgun:{row.id}"
     with engine.transaction(None) as session:
         stored = session.execute(text("SELECT provider_accounts::text FROM provider_accounts")).scalars().all()
@@ -63,7 +63,7 @@ def test_an_account_comes_back_as_it_was_and_is_not_stored_so(engine: Database, 
         assert secret not in repr(account) + "".join(stored) + "".join(log)
         assert secret.encode() not in row.url_encrypted + (row.callback_keys_encrypted or b"")
     with pytest.raises(SetupError, match="secret key is not the one"):
-        store.open_account(settings.with_values(secret_key="another"), row)
+        store.open_url(settings.with_values(secret_key="another"), account)
 
 
 def test_a_name_is_taken_once_for_each_owner_and_channel(engine: Database, settings: Settings, acme: UUID) -> None:
@@ -82,9 +82,7 @@ def test_the_database_refuses_what_no_routing_could_use(engine: Database, settin
             _add(engine, settings, None, **wrong)
 
 
-def test_what_sends_are_the_active_accounts_of_the_platform_and_of_the_organization(
-    engine: Database, settings: Settings, acme: UUID
-) -> None:
+def test_accounts_are_switched_off_and_on_and_removed(engine: Database, settings: Settings, acme: UUID) -> None:
     with engine.transaction(None) as session:
         globex = create_organization(session, name="Globex").id
     own, others, platform, off = (_add(engine, settings, whose, name) for whose, name in _four(acme, globex))
@@ -92,12 +90,14 @@ def test_what_sends_are_the_active_accounts_of_the_platform_and_of_the_organizat
     with engine.transaction(None) as session:
         store.set_active(session, off, is_active=False, actor="test")
     with engine.transaction(None) as session:
-        assert [row.id for row in store.active_accounts(session, "email", acme)] == [own, platform]
-        assert [row.id for row in store.active_accounts(session, "email")] == [own, others, platform]
+        found = store.accounts_of(session, "email")
+        assert [account.id for account in found] == [own, others, platform, off]
+        assert [account.organization_id for account in found] == [acme, globex, None, None]
+        assert [account.is_active for account in found] == [True, True, True, False]
         store.set_active(session, off, is_active=True, actor="test")
         store.remove_account(session, own, actor="test")
     with engine.transaction(None) as session:
-        assert [row.id for row in store.active_accounts(session, "email", acme)] == [platform, off]
+        assert [account.id for account in store.accounts_of(session, "email")] == [others, platform, off]
         done = session.execute(text("SELECT action FROM audit_log WHERE actor = 'test' ORDER BY id DESC LIMIT 3"))
         assert [action.removeprefix("provider_account.") for action in done.scalars()] == [
             "removed",
@@ -119,7 +119,7 @@ def test_secrets_are_replaced_and_the_log_says_which(engine: Database, settings:
         store.replace_secrets(session, settings, account_id, actor="test", **changed)  # type: ignore[arg-type]
         log = session.execute(text("SELECT details FROM audit_log ORDER BY id DESC LIMIT 1")).scalar_one()
     assert log["changed"] == ["callback_keys_encrypted", "url_encrypted"]
-    assert "newer" in store.open_account(settings, _read(engine, account_id)).url
+    assert "newer" in store.open_url(settings, store.to_account(_read(engine, account_id)))
 
 
 def test_the_api_reads_its_own_and_the_platforms_accounts_and_none_of_their_secrets(

@@ -40,8 +40,7 @@ class Provider:
 @pytest.fixture
 def provider(monkeypatch) -> Provider:
     found = Provider()
-    monkeypatch.setattr("tasks.sending.sender.open_provider", lambda *_: found)
-    monkeypatch.setattr("tasks.sending.outbox.open_provider", lambda *_: found)
+    monkeypatch.setattr("tasks.sending.open_routes.open_provider", lambda *_: found)
     return found
 
 

@@ -50,7 +50,7 @@ class Provider:
 
 
 def _use(monkeypatch, provider):
-    monkeypatch.setattr("tasks.sending.sender.open_provider", lambda *_: provider)
+    monkeypatch.setattr("tasks.sending.open_routes.open_provider", lambda *_: provider)
     return provider
 
 
