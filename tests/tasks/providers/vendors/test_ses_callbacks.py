@@ -1,26 +1,16 @@
-"""Signatures of AWS: those of ours as its own library makes them, and those of SNS as it documents them."""
+"""What SES says through SNS: whose it is, whether it is real, and what it means."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import boto3
-import botocore.auth
 import orjson
 import pytest
-import time_machine
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
-from moto.server import ThreadedMotoServer
 
 from deployments.http_sink_ses import CERTIFICATE_URL, confirmation, notification, signed_callback
 from models.rules.reports import ReportKind
-from tasks.providers.account import parse_account
-from tasks.providers.aws_signing import AwsKey, signed_headers
-from tasks.providers.base import OutcomeKind
 from tasks.providers.callback_reader import CallbackReader, NotFetched
 from tasks.providers.callbacks import Callback, Confirmation, ForgedCallback, ProviderEvent, UnreadableCallback
 from tasks.providers.vendors import ses
-from tests.support.http_api import address, provider_at
 
 AT = datetime(2026, 11, 30, 12, 0, 5, tzinfo=UTC)
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:exosend"
@@ -31,63 +21,6 @@ MAIL = {
     "destination": ["recipient@example.com"],
     "tags": {"ses:configuration-set": ["ConfigSet"], "exosend-id": ["01932f2b-0000-7000-8000-000000000001"]},
 }
-
-
-@pytest.mark.parametrize("body", [b"{}", '{"a": "\u0105"}'.encode(), b"x" * 100_000])
-@pytest.mark.parametrize("host", ["email.eu-west-1.amazonaws.com", "127.0.0.1:5000"])
-def test_a_request_is_signed_as_amazons_own_library_signs_it(body, host):
-    headers = {"Content-Type": "application/json", "Host": host}
-    target = "/v2/email/outbound-emails"
-    request = AWSRequest("POST", f"https://{host}{target}", headers=headers, data=body)
-    with time_machine.travel(AT, tick=False):
-        botocore.auth.SigV4Auth(Credentials("AKID", "secret/+"), "ses", "eu-west-1").add_auth(request)
-    ours = signed_headers(AwsKey("AKID", "secret/+", "eu-west-1", "ses"), host, target, body, AT)
-    assert dict(ours)["Authorization"] == request.headers["Authorization"]
-    assert "secret" not in repr(AwsKey("AKID", "secret/+", "eu-west-1", "ses"))
-
-
-def test_another_ses_takes_what_is_sent(run_in, make_messages):
-    """Moto's, which asks whether the address in the From header is verified."""
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    owner = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "x"}
-    client = boto3.client("ses", "us-east-1", endpoint_url=f"http://{host}:{port}", **owner)
-
-    async def main():
-        provider = provider_at("ses", address("ses", port))
-        try:
-            refused = await provider.send(make_messages(1))
-            client.verify_email_identity(EmailAddress="a@example.com")
-            return [*refused, *await provider.send(make_messages(3))]
-        finally:
-            await provider.close()
-
-    try:
-        outcomes = run_in(main())
-    finally:
-        client.close()
-        server.stop()
-    assert [outcome.kind for outcome in outcomes] == [OutcomeKind.REJECTED, *[OutcomeKind.ACCEPTED] * 3]
-    assert outcomes[0].code == "MessageRejected"
-    assert "did not have authority to send" in str(outcomes[0].detail).lower()
-    assert len({outcome.provider_ref for outcome in outcomes[1:]}) == 3
-
-
-@pytest.mark.parametrize(
-    ("url", "region"),
-    [
-        ("ses://AKID:s@email.eu-west-1.amazonaws.com", "eu-west-1"),
-        ("ses://AKID:s@email-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
-        ("ses://AKID:s@email.cn-north-1.amazonaws.com.cn", "cn-north-1"),
-        ("ses://AKID:s@email.eu-north-1.api.aws", "eu-north-1"),
-    ],
-)
-def test_the_host_names_the_region_and_the_path_the_configuration_set(url, region, make_messages):
-    vendor = ses.Ses(parse_account("EXOSEND_EMAIL_URL", f"{url}/marketing"))
-    [call] = vendor.calls(make_messages(1))
-    assert f"/{region}/ses/aws4_request" in dict(call.request.headers)["Authorization"]
-    assert orjson.loads(call.request.body)["ConfigurationSetName"] == "marketing"
 
 
 def told(record: dict[str, object]) -> list[ProviderEvent]:
