@@ -175,9 +175,8 @@ def test_a_certificate_is_fetched_once_and_used():
 
 def test_a_certificate_that_has_run_out_is_not_believed():
     callback = notification({}, url=URL, topic=TOPIC, at=AT)
-    late = replace(callback, received_at=AT + timedelta(days=366 * 80))
     with pytest.raises(ForgedCallback):
-        ses.read_callback(late, [TOPIC])
+        ses.read_callback(replace(callback, received_at=AT + timedelta(days=366 * 80)), [TOPIC])
 
 
 def test_addresses_that_do_not_exist_are_asked_for_a_few_times_a_minute():
@@ -189,9 +188,8 @@ def test_addresses_that_do_not_exist_are_asked_for_a_few_times_a_minute():
 
     reader = CallbackReader(fetch)
     for number in range(50):
-        callback = _with_certificate(number)
         with pytest.raises(NotFetched):
-            reader.read(ses, callback, [TOPIC])
+            reader.read(ses, _with_certificate(number), [TOPIC])
     assert len(asked) == 20
 
 
