@@ -13,6 +13,7 @@ LONGEST = 2000
 _FIRST_FREE_PORT = 1024  # below it are services that speak something else, and 443
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
+_BLANK = re.compile(r"[\x00-\x20\x7f]")  # urlsplit leaves some of them out in silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +42,10 @@ def parse_webhook_url(url: str, *, loopback: bool = False) -> WebhookAddress:
         raise ValueError(f"must not be longer than {LONGEST:,} characters")
     try:
         parts = urlsplit(url)
-        port, host = parts.port, _ascii(parts.hostname or "")
+        port, host = parts.port, _ascii(parts.hostname or "", is_bracketed="[" in parts.netloc)
     except (ValueError, idna.IDNAError):
         raise ValueError("must be a valid URL") from None
-    if not host or not _PRINTABLE.fullmatch(f"{parts.path or '/'}?{parts.query}"):
+    if not host or _BLANK.search(url) or not _PRINTABLE.fullmatch(f"{parts.path or '/'}?{parts.query}"):
         raise ValueError("must be a valid URL")
     is_own = loopback and _is_own(host)
     if parts.scheme != "https" and not (parts.scheme == "http" and is_own):
@@ -58,9 +59,9 @@ def parse_webhook_url(url: str, *, loopback: bool = False) -> WebhookAddress:
     return WebhookAddress(tls, host, port, (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
 
 
-def _ascii(host: str) -> str:
+def _ascii(host: str, *, is_bracketed: bool) -> str:
     """The host as it goes on the wire. Raises ValueError (IDNAError is one) for what is neither name nor address."""
-    if ":" in host:
+    if is_bracketed:
         return str(ip_address(host))  # without a zone: that is a matter of this machine
     name = host.rstrip(".").lower()
     if not name.isascii():

@@ -72,7 +72,15 @@ def _with_localhost(resolve: Resolve) -> Resolve:
 class WebhookSender:
     """Tells endpoints what waits for them. `run` is for an event loop; `stop` may be called from any thread."""
 
-    def __init__(self, database: Database, settings: Settings, poster: Poster | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        settings: Settings,
+        poster: Poster | None = None,
+        *,
+        last_seconds: float = TOTAL_SECONDS,
+    ) -> None:
+        """`last_seconds`: how long what is out when it is stopped is waited for."""
         self._database = database
         self._settings = settings
         self._poster = poster or open_poster(settings)
@@ -82,6 +90,7 @@ class WebhookSender:
         self._stopped = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._trim_at = 0.0
+        self._last_seconds = last_seconds
 
     def stop(self) -> None:
         """Claim nothing more; `run` returns when what is out has ended."""
@@ -100,7 +109,7 @@ class WebhookSender:
                     await self._wait(_POLL_SECONDS)
                 await asyncio.sleep(_PAUSE_SECONDS)
             if self._posts:
-                await asyncio.wait(self._posts, timeout=TOTAL_SECONDS)
+                await asyncio.wait(self._posts, timeout=self._last_seconds)
             await self._record()
         finally:
             for post in self._posts:

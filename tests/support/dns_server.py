@@ -7,7 +7,9 @@ from contextlib import contextmanager
 
 import dns.flags
 import dns.message
+import dns.name
 import dns.rcode
+import dns.rdatatype
 import dns.rrset
 
 NXDOMAIN = dns.rcode.NXDOMAIN
@@ -16,15 +18,17 @@ SILENT = "silent"
 
 
 class DnsServer:
-    """Answers TXT questions. A name that it was told nothing of does not exist."""
+    """Answers TXT questions, and those for addresses. A name that it was told nothing of does not exist."""
 
     def __init__(self) -> None:
         self._udp, self._tcp = _sockets()
         self.port: int = self._udp.getsockname()[1]
         self._records: dict[str, list[str]] = {}
+        self._addresses: dict[str, list[tuple[str, ...]]] = {}
         self._faults: dict[str, object] = {}
         self.asked: list[tuple[str, str]] = []
         """(udp or tcp, name) of every question."""
+        self._asked_for: list[tuple[str, dns.rdatatype.RdataType]] = []
 
     @property
     def address(self) -> str:
@@ -35,6 +39,11 @@ class DnsServer:
         """There are these TXT records at the name. Each as in a zone file: quoted strings, or one text unquoted."""
         self._records[name.lower()] = [each if each.startswith('"') else _quoted(each) for each in records]
         self._faults.pop(name.lower(), None)
+
+    def leads_to(self, name: str, *answers: Iterable[str]) -> None:
+        """The name has these addresses: for each question of a kind another answer, the last one for ever."""
+        self._addresses[name.lower()] = [tuple(each) for each in answers]
+        self._records.setdefault(name.lower(), [])
 
     def fails(self, name: str, how: object) -> None:
         """Questions for the name are answered with this error code, or not at all (SILENT)."""
@@ -86,12 +95,27 @@ class DnsServer:
         response = dns.message.make_response(request, recursion_available=True)
         if fault is not None or not self._is_there(name):
             response.set_rcode(fault if isinstance(fault, dns.rcode.Rcode) else NXDOMAIN)
+        elif request.question[0].rdtype in (dns.rdatatype.A, dns.rdatatype.AAAA):
+            self._answer_addresses(response, owner, request.question[0].rdtype)
         elif records := self._records.get(name):
             response.answer.append(dns.rrset.from_text_list(owner, 60, "IN", "TXT", records))
         if way == "udp" and len(response.to_wire(max_size=65535)) > (request.payload or 512):
             response.answer.clear()
             response.flags |= dns.flags.TC
         return response.to_wire(max_size=65535)
+
+    def _answer_addresses(
+        self, response: dns.message.Message, owner: dns.name.Name, kind: dns.rdatatype.RdataType
+    ) -> None:
+        name = owner.to_text(omit_final_dot=True).lower()
+        answers = self._addresses.get(name, [()])
+        times = sum(1 for asked in self._asked_for if asked == (name, kind))
+        self._asked_for.append((name, kind))
+        wanted = [
+            each for each in answers[min(times, len(answers) - 1)] if (":" in each) == (kind == dns.rdatatype.AAAA)
+        ]
+        if wanted:
+            response.answer.append(dns.rrset.from_text_list(owner, 0, "IN", kind, wanted))
 
     def _is_there(self, name: str) -> bool:
         """A name with records, or above one (an empty non-terminal, RFC 8020)."""

@@ -33,13 +33,14 @@ class Receiver:
     end; b"" is one that is reset."""
 
     address: str = "127.0.0.1"
+    port: int = 0  # 0: any
     script: deque[bytes | None] = field(default_factory=deque)
     got: list[Got] = field(default_factory=list)
     connections: int = 0
 
     def __post_init__(self) -> None:
-        self._listener = socket.create_server((self.address, 0))
-        self.port: int = self._listener.getsockname()[1]
+        self._listener = socket.create_server((self.address, self.port))
+        self.port = self._listener.getsockname()[1]
         self._came = threading.Condition()
         self._open: set[socket.socket] = set()
 

@@ -78,9 +78,11 @@ def told(database: Database, organization_id: UUID) -> list[tuple[str, dict[str,
 
 
 @contextlib.contextmanager
-def telling(database: Database, settings: Settings, poster: Poster | None = None) -> Iterator[WebhookSender]:
-    """A sender of webhooks at work, ended at the end."""
-    sender = WebhookSender(database, settings, poster)
+def telling(
+    database: Database, settings: Settings, poster: Poster | None = None, *, last_seconds: float = 15.0
+) -> Iterator[WebhookSender]:
+    """A sender of webhooks at work, ended at the end: what is out then has so long."""
+    sender = WebhookSender(database, settings, poster, last_seconds=last_seconds)
     thread = threading.Thread(target=lambda: uvloop.run(sender.run()))
     thread.start()
     try:

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from tests.support.contract import ENDPOINTS, NOWHERE, Caller
+from tests.support.webhooks import ENDPOINT
 
 _OPENAPI = json.loads((Path(__file__).parents[3] / "docs" / "openapi.json").read_text(encoding="utf-8"))
 # Method and path below /api/v1, as the API describes itself.
@@ -57,6 +58,7 @@ def things(acme: Caller) -> dict[str, str]:
         "/contact-lists/": acme.contact_list(),
         "/analytics/campaigns/": campaign,
         "/analytics/emails/": single,
+        "/webhook-endpoints/": acme.made("/webhook-endpoints", ENDPOINT)["id"],
         "/sender-ids/": acme.get("/sender-ids").json()["data"][0]["id"],
     }
 

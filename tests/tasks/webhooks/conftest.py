@@ -7,6 +7,7 @@ import pytest
 from models.session import Database
 from models.settings import Settings
 from models.store.organizations import create_organization
+from tests.support.dns_server import DnsServer
 from tests.support.receivers import Receiver
 
 
@@ -25,4 +26,10 @@ def organization_id(database: Database):
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
     with Receiver().running() as found:
+        yield found
+
+
+@pytest.fixture
+def dns_server() -> Iterator[DnsServer]:
+    with DnsServer().running() as found:
         yield found
