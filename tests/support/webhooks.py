@@ -11,6 +11,7 @@ import orjson
 import uvloop
 from sqlalchemy import select, text
 
+from api.documentation.webhooks import EXAMPLES
 from models.encryption import encrypt
 from models.rules.ids import new_id
 from models.rules.webhooks import EventType
@@ -103,3 +104,17 @@ def queue_test_event(call: Callable[..., Any]) -> str:
     """Have a test event sent to the endpoint that there is, by an API's client; the delivery's id."""
     (endpoint,) = call("GET", "/webhook-endpoints").json()["data"]
     return str(call("POST", f"/webhook-endpoints/{endpoint['id']}/test").json()["data"]["id"])
+
+
+EVENTS_BEGIN, EVENTS_END = "<!-- the events begin -->\n", "<!-- the events end -->\n"
+_OF_ALL = {"id", "to_email", "recipient", "campaign_id", "batch_id", "metadata", "segments"}
+
+
+def events_table() -> str:
+    """The table in docs/webhooks.md: the events as the description of the API has them."""
+    rows = ["| event | when | what `data` has besides |\n", "|---|---|---|\n"]
+    for type_, (summary, data) in EXAMPLES.items():
+        common = _OF_ALL if type_.startswith(("email.", "sms.")) and type_ != EventType.SMS_RECEIVED else set()
+        fields = ", ".join(f"`{name}`" for name in data if name not in common)
+        rows.append(f"| `{type_}` | {summary.replace('|', '')} | {fields} |\n")
+    return "".join(rows)

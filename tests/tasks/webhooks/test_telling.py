@@ -2,23 +2,20 @@
 
 import contextlib
 from collections import Counter
-from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
-import orjson
 import pytest
 from sqlalchemy import text
 
 from api.documentation.webhooks import EXAMPLES
 from models.rules.lifecycle import MessageState, RunKind
 from models.rules.reports import ReportKind
-from models.rules.webhooks import PAYLOAD_BYTES_MAX, EventType
+from models.rules.webhooks import EventType
 from models.store.messages import Result
 from models.store.organizations import create_organization
-from models.store.webhook_deliveries import WebhookEvent
 from models.store.webhook_endpoints import find_listeners
 from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
-from tasks.webhooks.telling import KnownListeners, tell_results
+from tasks.webhooks.telling import tell_results
 from tests.support.outbox import send_everything, singles, small_run
 from tests.support.reports import Said, report
 from tests.support.webhooks import add_endpoint, told
@@ -184,23 +181,3 @@ def test_moves_of_a_campaign_are_told_with_the_move_and_not_without_it(engine):
         ("campaign.resumed", None),
         ("campaign.cancelled", None),
     ]
-
-
-def test_a_sender_asks_who_listens_every_two_seconds_and_not_with_each_window(engine, monkeypatch):
-    known = KnownListeners()
-    with engine.database.transaction(None) as session:
-        assert known.now(session, engine.organization_id) == {}
-    _listen(engine)
-    with engine.database.transaction(None) as session:
-        assert known.now(session, engine.organization_id) == {}
-        known._ask_at -= 2.0
-        assert len(known.now(session, engine.organization_id)[engine.organization_id]) == 1
-
-
-def test_what_is_too_long_goes_without_what_the_client_knows():
-    metadata = {str(no): "x" * 10_000 for no in range(10)}
-    event = WebhookEvent(
-        uuid4(), "email.sent", datetime(2026, 1, 15, tzinfo=UTC), {"id": uuid4(), "metadata": metadata}
-    )
-    assert len(event.payload()) < PAYLOAD_BYTES_MAX
-    assert orjson.loads(event.payload())["data"]["metadata"] is None
