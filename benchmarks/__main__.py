@@ -23,9 +23,21 @@ from benchmarks.million import measure_million
 from benchmarks.plan import measure_plan
 from benchmarks.report import show, write
 from benchmarks.singles import measure_singles
+from benchmarks.smpp import measure_smpp
 
 Kind = Literal[
-    "plan", "dispatch", "composing", "import", "singles", "handover", "batches", "api", "http", "campaign", "million"
+    "plan",
+    "dispatch",
+    "composing",
+    "import",
+    "singles",
+    "handover",
+    "batches",
+    "api",
+    "http",
+    "smpp",
+    "campaign",
+    "million",
 ]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
@@ -52,6 +64,7 @@ STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
         lambda bench: [measure_plan(bench, 1_000_000)],
     ],
     "singles": [measure_singles],
+    "smpp": [measure_smpp],
 }
 
 

@@ -4,7 +4,7 @@ writes nothing and asks nothing, and no leases. Whatever it sends stays planned.
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from models.session import Database, driver
@@ -32,7 +32,14 @@ def send_without_journal(database: Database, settings: Settings, run_id: UUID) -
         drainer = sender.drainer(run, run.epoch, channel, stop=lambda: False)
         kept = drainer.journal
         drainer.journal = _NoJournal(
-            database, kept.run_id, kept.organization_id, kept.epoch, channel, kept.provider, lambda: False, chunks
+            database,
+            kept.run_id,
+            kept.organization_id,
+            kept.epoch,
+            channel,
+            kept.provider,
+            lambda: False,
+            chunks=chunks,
         )
         drainer.keeper = _NoLeases(database, settings.lease_seconds)
         try:
@@ -50,7 +57,7 @@ async def _drain(drainer: Drainer) -> None:
 class _NoJournal(Journal):
     """Reads the chunks' messages, which are what is sent. Says yes to every window."""
 
-    chunks: deque[Lease]
+    chunks: deque[Lease] = field(default_factory=deque)
 
     def claim(self, who: str, lease_seconds: float) -> Lease | None:
         return self.chunks.popleft() if self.chunks else None

@@ -167,6 +167,11 @@ def _sms_campaign(database: Database, settings: Settings, organization_id: UUID,
         return accept_campaign(session, organization_id, campaign.id, settings=settings, started_by="benchmark")
 
 
+def planned_sms_run(database: Database, settings: Settings, organization_id: UUID, list_id: UUID) -> Run:
+    """A campaign of SMS to everybody on a list, ready to be sent."""
+    return _planned(database, settings, lambda chosen: _sms_campaign(database, chosen, organization_id, list_id))
+
+
 def _messages(database: Database, run: Run, *, merges: bool) -> list[OutgoingMessage]:
     """What the run hands over."""
     with database.transaction(None) as session:
