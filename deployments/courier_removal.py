@@ -16,10 +16,12 @@ from models.store.inbound_messages import forget_old_inbound
 from models.store.incoming_events import forget_old_keys
 from models.store.message_references import forget_old_references
 from models.store.rate_buckets import forget_unused
+from models.store.sms_replies import forget_old_replies
 from models.store.webhook_queue import remove_old
 
 # What providers sent, and what it is matched by.
 _CAME_BACK = (forget_old_keys, forget_old_callbacks, forget_old_references, forget_old_inbound)
+_REPLIES_DAYS = 400  # whoever asks about a STOP does so within a year
 
 
 @dataclass(slots=True)
@@ -37,8 +39,8 @@ def _forget(forget: Callable[..., int], session: Session, most: int) -> int:
 
 
 class Removal:
-    """Answers kept for idempotency keys, callbacks and what they are matched by, ended runs' rates, events that were
-    told, files. `remove_old` does what is due."""
+    """Answers kept for idempotency keys, callbacks and what they are matched by, ended runs' rates, old replies, events
+    that were told, files. `remove_old` does what is due."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -49,6 +51,7 @@ class Removal:
             *(_Kept(partial(_forget, forget), 10_000, 3600.0) for forget in _CAME_BACK),
             _Kept(lambda session, most: forget_unused(session, limit=most), 10_000, 3600.0),
             _Kept(lambda session, most: remove_old(session, limit=most), 10_000, 60.0),
+            _Kept(lambda session, most: forget_old_replies(session, days=_REPLIES_DAYS, limit=most), 10_000, 3600.0),
             # A file may have 20 MB.
             _Kept(lambda session, most: remove_expired_blobs(session, limit=most), 20, 60.0),
         ]

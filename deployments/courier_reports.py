@@ -1,10 +1,12 @@
-"""The courier's thread that applies what providers reported: a backlog of it must not hold up the other duties."""
+"""The courier's thread that applies what providers reported and what people wrote back: a backlog must not hold up the
+other duties."""
 
 import logging
 import threading
 
 from models.session import DATABASE_AWAY, Database
 from tasks.reports.apply import apply_due
+from tasks.reports.replies import apply_replies
 
 log = logging.getLogger("courier")
 
@@ -14,7 +16,7 @@ _STOP_SECONDS = 10.0
 
 
 class ReportsThread:
-    """Applies reports as they are due. Use `start`, `stop`."""
+    """Applies replies and reports as they are due. Use `start`, `stop`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -38,6 +40,7 @@ class ReportsThread:
     def _apply(self) -> None:
         while not self._stopped.wait(_LOOK_SECONDS):
             try:
+                apply_replies(self._database, seconds=_AT_ONCE_SECONDS)  # a STOP waits for no backlog of reports
                 apply_due(self._database, seconds=_AT_ONCE_SECONDS)
             except DATABASE_AWAY as error:
                 log.warning("Postgres is away: %s", str(error).splitlines()[0])

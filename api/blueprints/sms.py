@@ -6,12 +6,21 @@ from uuid import UUID
 from api.arguments import Arguments
 from api.blueprint import Blueprint
 from api.idempotency import keeps_answer
-from api.schemas.envelopes import answer_of, done, found
-from api.schemas.sms import NewBulkSms, NewSms, QueuedBulkSmsSchema, QueuedSmsSchema, SmsStatusSchema
+from api.schemas.envelopes import answer_of, done, found, listed, page_of, page_request
+from api.schemas.sms import (
+    InboundSmsQuery,
+    InboundSmsSchema,
+    NewBulkSms,
+    NewSms,
+    QueuedBulkSmsSchema,
+    QueuedSmsSchema,
+    SmsStatusSchema,
+)
 from api.scope import own, resources, scope
 from api.starter import start_draining, wake_courier
 from models.rules.lifecycle import RunKind
 from models.store.sms import read_sms
+from models.store.sms_replies import list_replies
 from tasks.runs.send_sms import (
     SentSms,
     SingleSms,
@@ -92,3 +101,17 @@ def get_sms_status(message_id: UUID) -> dict[str, Any]:
     Of a single one, or of one of a bulk or a campaign.
     """
     return found(read_sms(*own(), message_id))
+
+
+@blueprint.route("/sms/inbound")
+@blueprint.arguments(InboundSmsQuery, location="query")
+@blueprint.response(200, page_of(InboundSmsSchema))
+def list_inbound_sms(arguments: Arguments) -> dict[str, Any]:
+    """List inbound SMS
+
+    What people wrote back, newest first. Who writes STOP, or another word for it, is suppressed at once; START takes
+    that back.
+    """
+    query = arguments()
+    replies = list_replies(*own(), page_request(query), sender=query.get("sender"), keyword=query.get("keyword"))
+    return listed(replies)

@@ -4,10 +4,13 @@ from typing import Any
 
 from marshmallow import Schema, ValidationError, fields
 
+from api.schemas.envelopes import PageQuery
 from api.schemas.fields import REQUIRED, Amount, Choice, Identifier, Input, Text, Time
 from models.rules.lifecycle import SMS_STATUSES
+from models.rules.sms_keywords import Keyword
 
 RECIPIENTS_MAX = 10_000  # of one bulk
+KEYWORDS = tuple(keyword.value for keyword in Keyword)
 _MESSAGE_MAX = 10_000  # characters; how many segments it may have is a rule of its own
 _SENDER = {"description": "A verified sender ID; left out, the default."}
 
@@ -106,3 +109,29 @@ class SmsStatusSchema(Schema):
     delivered_at = Time(required=True, allow_none=True)
     error_message = fields.String(required=True, allow_none=True)
     error_code = fields.String(required=True, allow_none=True)
+
+
+class InboundSmsQuery(PageQuery):
+    """Which inbound SMS to list."""
+
+    sender = Text(100, allow_none=True, metadata={"description": "The number that wrote, as it is stored: E.164."})
+    keyword = Choice(KEYWORDS, allow_none=True, metadata={"description": "Only those that are this keyword."})
+
+
+class InboundSmsSchema(Schema):
+    """An SMS that somebody wrote back."""
+
+    id = Identifier(required=True)
+    sender = fields.String(required=True, metadata={"description": "Who wrote."})
+    recipient = fields.String(required=True, metadata={"description": "The number they wrote to."})
+    message = fields.String(required=True, attribute="text")
+    keyword = Choice(
+        KEYWORDS,
+        required=True,
+        allow_none=True,
+        metadata={"description": "What the whole message asks for: STOP and its kin in many languages."},
+    )
+    message_id = Identifier(
+        required=True, allow_none=True, metadata={"description": "The last SMS that they had from you."}
+    )
+    received_at = Time(required=True, attribute="occurred_at")

@@ -17,6 +17,7 @@ from models.tables.requests import IdempotencyKey, RequestCount
 from models.tables.rollups import DailyCount, RunClient, RunLink, SoftBounce
 from models.tables.runs import Chunk, Content, Deferral, DroppedRecipient, Run, RunFlow
 from models.tables.senders import EmailDomain, SenderId
+from models.tables.sms_replies import SmsReply
 from models.tables.templates import EmailTemplate, EmailTemplateVersion
 from models.tables.webhooks import WebhookDelivery, WebhookEndpoint
 
@@ -67,6 +68,7 @@ __all__ = [
     "RunFlow",
     "RunLink",
     "SenderId",
+    "SmsReply",
     "SoftBounce",
     "StoredCallback",
     "Suppression",

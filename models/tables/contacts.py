@@ -99,5 +99,6 @@ class Suppression(Base):
     recipient: Mapped[str]
     reason: Mapped[str]
     details: Mapped[str | None]
+    came_by_sms: Mapped[bool] = mapped_column(server_default=text("false"))  # they wrote STOP, and may write START
     expires_at: Mapped[datetime | None]  # soft bounces end by themselves
     created_at: Mapped[CreatedAt]

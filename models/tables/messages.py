@@ -24,6 +24,8 @@ class Message(Base):
         UniqueConstraint("run_id", "dedupe_key", "made_on"),
         CheckConstraint(one_of("state", MessageState), name="state"),
         Index("ix_messages_organization_id_id", "organization_id", "channel", "id"),
+        # Who wrote to a number last: it may answer STOP.
+        Index("ix_messages_sms_recipient", "recipient", "id", postgresql_where=text("channel = 'sms'")),
         {"postgresql_partition_by": "RANGE (made_on)"},
     )
 
