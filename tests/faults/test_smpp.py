@@ -17,7 +17,7 @@ from tests.support.processes import smsc
 from tests.support.sms import add_sender, sms_campaign
 
 WINDOW = 50
-ROUNDS = 60
+ROUNDS = 400  # a throttled window ends a sender's work: as many begin
 _PHONES = "UPDATE contacts SET phone = '+3712' || lpad(substr(first_name, 2), 7, '0')"
 # Of three in a row one gets a text in two segments, one in three of UCS-2.
 _NAMES = """

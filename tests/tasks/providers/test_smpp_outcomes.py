@@ -1,13 +1,17 @@
 """SMPP against an SMSC on loopback: what becomes of each message, whatever the SMSC does."""
 
 import asyncio
+import ssl
 
 import pytest
 
+from deployments.sink_tls import server_context
 from deployments.smpp_sink import serving
 from tasks.providers.base import OutcomeKind
+from tasks.providers.smpp import SmppProvider
+from tasks.providers.smpp_url import parse_smpp_url
 from tests.support.http_api import texts
-from tests.support.smpp import provider_for, send_over_smpp, smsc_state
+from tests.support.smpp import provider_for, send_over_smpp, smpp_url, smsc_state
 
 ACCEPTED, REJECTED, DEFERRED = OutcomeKind.ACCEPTED, OutcomeKind.REJECTED, OutcomeKind.DEFERRED
 UNCERTAIN, UNSENT = OutcomeKind.UNCERTAIN, OutcomeKind.UNSENT
@@ -176,3 +180,17 @@ def test_both_sides_ask_whether_the_other_is_there_and_an_unbind_is_obeyed(log, 
         return outcomes
 
     assert [outcome.kind for outcome in run_in(main())] == [ACCEPTED]
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_an_smsc_whose_certificate_proves_nothing_gets_no_password(log, run_in, tmp_path, is_trusted):
+    async def main():
+        async with serving(smsc_state(log), tls=server_context(tmp_path)) as port:
+            trust = ssl.create_default_context(cafile=tmp_path / "sink.crt") if is_trusted else None
+            address = parse_smpp_url("the test's URL", smpp_url(port).replace("smpp://", "smpps://"))
+            provider = SmppProvider(address, tls_context=trust)
+            [outcome] = await provider.send(texts(1))
+            await provider.close()
+        return outcome.kind, outcome.code
+
+    assert run_in(main()) == ((ACCEPTED, "0") if is_trusted else (UNSENT, "tls"))
