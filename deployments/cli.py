@@ -57,6 +57,16 @@ uncertain.command("deployments.commands.uncertain:resolve", name="resolve", help
 uncertain.command("deployments.commands.uncertain:policy", name="policy", help="Choose an organization's policy.")
 app.command(uncertain)
 
+callbacks = App(name="callbacks", help="What providers sent back, as it came.")
+callbacks.command("deployments.commands.callbacks:show_list", name="list", help="List the last ones.")
+callbacks.command("deployments.commands.callbacks:show", name="show", help="Show one, and what it says.")
+callbacks.command("deployments.commands.callbacks:replay_all", name="replay", help="Read some again, and apply them.")
+app.command(callbacks)
+
+bounces = App(name="bounces", help="Bounces that come back by mail.")
+bounces.command("deployments.commands.bounces:read", name="read", help="Read one mail from standard input.")
+app.command(bounces)
+
 prices = App(name="prices", help="What SMS and email cost.")
 prices.command("deployments.commands.prices:load", name="load", help="Load price lists from a CSV file.")
 app.command(prices)

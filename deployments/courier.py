@@ -17,6 +17,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from api.starter import start_flow
+from deployments.courier_bounces import BouncesThread
 from deployments.courier_children import DRAINER, PACER, SETUP, Children
 from deployments.courier_completion import Completion
 from deployments.courier_domains import DomainsThread
@@ -79,6 +80,7 @@ class Courier:
         self._reports = ReportsThread(self._database)
         self._smpp = SmppThread(self._database, settings)
         self._domains = DomainsThread(self._database, settings)
+        self._bounces = BouncesThread(self._database, settings)
         self._uncertain = UncertainDuty(settings, self._database)
         self._prefect = PrefectThread(self._database, settings)
         self._webhooks = WebhooksThread(self._database, settings)
@@ -89,6 +91,7 @@ class Courier:
         self._reports.start()
         self._smpp.start()
         self._domains.start()
+        self._bounces.start()
         self._prefect.start()
         self._webhooks.start()
 
@@ -127,12 +130,14 @@ class Courier:
         self._reports.ask_to_stop()
         self._smpp.ask_to_stop()
         self._domains.stop()
+        self._bounces.ask_to_stop()
         self._prefect.ask_to_stop()
         self._webhooks.ask_to_stop()
         self._children.end()
         self._outbox.stop()
         self._reports.stop()
         self._smpp.stop()
+        self._bounces.stop()
         self._prefect.stop()
         self._webhooks.stop()
         try:

@@ -21,6 +21,7 @@ _SECRET = {
     "prefect_auth",
     "prefect_database_url",
     "smtp_url",
+    "bounce_imap_url",
     "email_url",
     "sms_url",
     "email_callback_keys",
@@ -68,6 +69,7 @@ def engine_environment(settings: Settings) -> dict[str, str]:
         **_secret_key(settings),
         **_prefect_auth(settings),
         **_providers(settings, with_password=True),
+        **({"EXOSEND_BOUNCE_IMAP_URL": settings.bounce_imap_url} if settings.bounce_imap_url else {}),
         "EXOSEND_ENGINE_DATABASE_URL": _url(settings, Role.ENGINE),
     }
 

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.rules.resolver_address import split_resolver_address
+from models.rules.return_paths import ADDRESS as RETURN_PATH
 
 
 class Settings(BaseSettings):
@@ -98,6 +99,17 @@ class Settings(BaseSettings):
         None,
         description="Mail server: smtp://[user:password@]host[:port] (STARTTLS where offered), smtps://…; "
         "options ?connections=8&starttls=auto|require|off&timeout=30. Left out, email goes to the sandbox.",
+    )
+    bounce_address: str | None = Field(
+        None,
+        pattern=RETURN_PATH,
+        description="Address whose bounces come to ExoSend, as bounces@bounces.example.com: mail over SMTP then has "
+        "the envelope sender bounces+…@bounces.example.com, one for each message. Left out, the sender's own.",
+    )
+    bounce_imap_url: str | None = Field(
+        None,
+        description="Mailbox that bounces are delivered to: imaps://user:password@host[:port][/folder][?move=folder]. "
+        "Left out, none is read; `exosend bounces read` takes them from a mail server's pipe.",
     )
     email_url: str | None = Field(
         None,

@@ -17,6 +17,7 @@ from models.store.provider_accounts import Account, open_url
 from tasks.providers import vendors
 from tasks.providers.account import ProviderAccount, parse_account, scheme_of
 from tasks.providers.base import Capabilities, Provider
+from tasks.providers.return_paths import return_paths_of
 from tasks.providers.sandbox import SandboxProvider
 from tasks.providers.smpp import SmppProvider
 from tasks.providers.smpp_url import SCHEMES as SMPP_SCHEMES
@@ -91,7 +92,8 @@ def _opened(settings: Settings, setting: str, channel: str, url: str, account: s
     """`account`: what the addresses of its callbacks call it."""
     vendor = _vendor_named(setting, channel, url)
     if vendor == SMTP:
-        return SmtpProvider.from_url(url, setting)
+        return_path = return_paths_of(settings).address_of if settings.bounce_address else None
+        return SmtpProvider.from_url(url, setting, return_path=return_path)
     if vendor == SMPP:
         return SmppProvider.from_url(setting, url)
     callback_url = f"{settings.api_url}/webhooks/{vendor}/{account}" if settings.public_url else None

@@ -6,8 +6,10 @@ import os
 import socket
 import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from math import inf
+from uuid import UUID
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
 from tasks.providers.smtp_connection import SessionRefusedError, open_connection
@@ -33,11 +35,18 @@ class SmtpProvider:
     `provider_ref`. If no session can be opened (server away, TLS or AUTH refused), all that waits is UNSENT with
     `retry_after_seconds`. A message that the server has too long to answer an envelope for is DEFERRED "timeout".
 
-    `tls_context` replaces the one made from the address (for a private certificate authority). Made inside or
+    `tls_context` replaces the one made from the address (for a private certificate authority). `return_path` gives each
+    message, by its id, an envelope sender in place of its own. Made inside or
     outside the event loop, used in one.
     """
 
-    def __init__(self, address: SmtpAddress, *, tls_context: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self,
+        address: SmtpAddress,
+        *,
+        tls_context: ssl.SSLContext | None = None,
+        return_path: Callable[[UUID], str] | None = None,
+    ) -> None:
         self.name = "smtp"
         self.capabilities = Capabilities(
             messages_per_call=_MESSAGES_PER_CALL, idempotent=False, answer_timeout_seconds=2 * address.timeout
@@ -45,6 +54,7 @@ class SmtpProvider:
         self.stopped = False
         self._address = address
         self._tls_context = tls_context
+        self._return_path = return_path
         self._queue = MessageQueue(address.connections + _FRESH_TRIES)
         self._calls: set[OpenCall] = set()
         self._sessions: set[SmtpSession] = set()
@@ -62,9 +72,11 @@ class SmtpProvider:
         self._sockets_lock = threading.Lock()
 
     @classmethod
-    def from_url(cls, url: str, setting: str = "EXOSEND_SMTP_URL") -> "SmtpProvider":
+    def from_url(
+        cls, url: str, setting: str = "EXOSEND_SMTP_URL", *, return_path: Callable[[UUID], str] | None = None
+    ) -> "SmtpProvider":
         """The provider for the value of a setting. Raises SetupError."""
-        return cls(parse_smtp_url(url, setting))
+        return cls(parse_smtp_url(url, setting), return_path=return_path)
 
     def __repr__(self) -> str:
         return f"SmtpProvider({self._address.host}:{self._address.port})"
@@ -72,6 +84,8 @@ class SmtpProvider:
     async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
         """See Provider.send. A cancelled call does not raise: it returns at once with what is known."""
         self._loop = asyncio.get_running_loop()
+        if self._return_path is not None:
+            messages = [replace(message, sender=self._return_path(message.id)) for message in messages]
         call = OpenCall(messages, self._loop.create_future(), until)
         if self.stopped:
             call.settle_rest(_unsent())

@@ -1,0 +1,1 @@
+"""Bounces and complaints that come back by mail: which message they are about, and what they say."""
