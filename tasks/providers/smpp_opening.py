@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from tasks.providers.base import Outcome, OutcomeKind
 from tasks.providers.smpp_link import BindRefusedError, SmppLink
+from tasks.providers.smpp_statuses import ACCOUNT
 from tasks.providers.smpp_url import SmppAddress
 
 LinkT = TypeVar("LinkT", bound=SmppLink)
@@ -43,7 +44,7 @@ def unreachable(address: SmppAddress, error: Exception) -> Outcome:
     code = "connection"
     if isinstance(error, BindRefusedError):
         said = str(error)
-        code = "account" if error.status is not None else "connection"
+        code = "account" if error.status in ACCOUNT else "connection"
     elif isinstance(error, ssl.SSLError):
         said, code = f"TLS: {error.reason or error}", "tls"
     elif isinstance(error, TimeoutError):

@@ -51,7 +51,7 @@ _NAMES = {
 }
 
 # The account's fault, and no message's.
-_ACCOUNT = {0x04, 0x05, 0x0D, 0x0E, 0x0F, 0x53}
+ACCOUNT = {0x04, 0x05, 0x0D, 0x0E, 0x0F, 0x53}
 SLOW_DOWN = {RTHROTTLED, RMSGQFUL}
 # Not now. A response with any status but 0 says that nothing was taken, so a second try is no second SMS; that goes for
 # RSYSERR as well, and for the numbers that vendors made up (0x400 to 0x4FF), of which nobody knows whether they are for
@@ -87,7 +87,7 @@ def refusal(status: int) -> Outcome:
     """What a submit_sm_resp means whose command_status is not 0."""
     name = status_name(status)
     detail = f"The SMSC answers {name}."
-    if status in _ACCOUNT:
+    if status in ACCOUNT:
         return Outcome(OutcomeKind.UNSENT, code="account", detail=detail)
     if status in _DEFERRED or status not in _NAMES:
         retry_after = _SLOW_SECONDS if status in SLOW_DOWN else None

@@ -99,6 +99,10 @@ def test_a_wrong_password_costs_no_message_and_is_not_shown(log):
     assert "ESME_RINVPASWD" in str(sent.outcomes[0].detail)
 
 
+def test_too_many_binds_are_not_the_accounts_fault(log):
+    assert send_over_smpp(texts(1), log, {"at": "connect", "status": 0x58}).codes == ["connection"]
+
+
 @pytest.mark.parametrize("action", ["close", "garbage", "hang", "reset"])
 def test_an_smsc_that_lets_nobody_in_costs_no_message(log, action):
     sent = send_over_smpp(texts(3), log, {"at": "connect", "action": action}, options="timeout=0.2")
