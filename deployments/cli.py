@@ -39,6 +39,7 @@ app.command(user)
 
 sender = App(name="sender", help="SMS sender IDs, and the two stages of their approval.")
 sender.command("deployments.commands.sender:show", name="list", help="List the sender IDs of all organizations.")
+sender.command("deployments.commands.sender:add", name="add", help="Give an organization one, a protected name too.")
 sender.command("deployments.commands.sender:approve", name="approve", help="Approve one as administrator (stage 1).")
 sender.command("deployments.commands.sender:verify", name="verify", help="The provider has verified one (stage 2).")
 sender.command("deployments.commands.sender:reject", name="reject", help="Reject one, with a reason.")

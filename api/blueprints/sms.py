@@ -14,13 +14,16 @@ from api.schemas.sms import (
     NewSms,
     QueuedBulkSmsSchema,
     QueuedSmsSchema,
+    SmsPreviewSchema,
     SmsStatusSchema,
+    SmsToPreview,
 )
 from api.scope import own, resources, scope
 from api.starter import start_draining, wake_courier
 from models.rules.lifecycle import RunKind
 from models.store.sms import read_sms
 from models.store.sms_replies import list_replies
+from tasks.runs.preview_sms import preview_sms
 from tasks.runs.send_sms import (
     SentSms,
     SingleSms,
@@ -115,3 +118,18 @@ def list_inbound_sms(arguments: Arguments) -> dict[str, Any]:
     query = arguments()
     replies = list_replies(*own(), page_request(query), sender=query.get("sender"), keyword=query.get("keyword"))
     return listed(replies)
+
+
+@blueprint.route("/sms/preview", methods=["POST"])
+@blueprint.arguments(SmsToPreview)
+@blueprint.response(200, answer_of(SmsPreviewSchema))
+def preview_sms_text(arguments: Arguments) -> dict[str, Any]:
+    """Preview an SMS
+
+    Its encoding, segments and cost, which characters make it longer, and a text that says the same and is shorter.
+    Nothing is sent.
+    """
+    values = arguments()
+    return found(
+        preview_sms(*own(), values["message"], sender_id=values.get("sender_id"), recipient=values.get("recipient"))
+    )

@@ -7,6 +7,7 @@ from marshmallow import Schema, ValidationError, fields
 from api.schemas.envelopes import PageQuery
 from api.schemas.fields import REQUIRED, Amount, Choice, Identifier, Input, Text, Time
 from models.rules.lifecycle import SMS_STATUSES
+from models.rules.sms import SmsEncoding
 from models.rules.sms_keywords import Keyword
 
 RECIPIENTS_MAX = 10_000  # of one bulk
@@ -72,6 +73,52 @@ class NewBulkSms(_Message):
             "maxItems": RECIPIENTS_MAX,
         },
     )
+
+
+class SmsToPreview(_Message):
+    """A text to look at."""
+
+    recipient = Text(100, allow_none=True, metadata={"description": "A phone number; without one there is no cost."})
+
+
+class ForcingCharacterSchema(Schema):
+    """A character outside the default alphabet: one is enough for UCS-2."""
+
+    position = fields.Integer(required=True, metadata={"description": "In characters, from 0."})
+    character = fields.String(required=True)
+    name = fields.String(required=True, metadata={"description": "Its name in Unicode."})
+    replacement = fields.String(
+        required=True, allow_none=True, metadata={"description": "What says the same; null where nothing does."}
+    )
+
+
+class SmsPreviewSchema(Schema):
+    """A text as it would go out, and as it could."""
+
+    encoding = Choice(tuple(encoding.value for encoding in SmsEncoding), required=True, attribute="advice.encoding")
+    units = fields.Integer(
+        required=True, attribute="advice.units", metadata={"description": "Septets, or UTF-16 units in UCS-2."}
+    )
+    segments = fields.Integer(
+        required=True, attribute="advice.segments", metadata={"description": "More than 10 cannot be sent."}
+    )
+    cost = Amount(required=True, allow_none=True)
+    sender_id = fields.String(required=True, allow_none=True)
+    forcing_characters = fields.List(
+        fields.Nested(ForcingCharacterSchema),
+        required=True,
+        attribute="advice.forcing",
+        metadata={"description": "Characters that force UCS-2, the first 100."},
+    )
+    forcing_total = fields.Integer(required=True, attribute="advice.forcing_total")
+    suggested_message = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="advice.suggested",
+        metadata={"description": "With the replacements; null where that would not be shorter."},
+    )
+    suggested_segments = fields.Integer(required=True, attribute="advice.suggested_segments")
+    suggested_cost = Amount(required=True, allow_none=True)
 
 
 class QueuedSmsSchema(Schema):

@@ -10,6 +10,7 @@ from deployments.connection import engine_session
 from models.errors import InvalidInput, NotFound
 from models.rules.sender_id import SenderFilter
 from models.store import sender_ids
+from models.store.organizations import read_organization
 from models.store.sender_rates import change_rate
 from models.tables import SenderId
 
@@ -31,6 +32,23 @@ def show(
             stages = f"{sender.admin_status:<8}  {sender.provider_status:<8}"
             rate = "" if sender.rate_per_minute is None else f"  {sender.rate_per_minute}/min"
             print(f"{sender.id}  {sender.organization_id}  {stages}  {sender.sender_id}{rate}")
+
+
+def add(organization: UUID, name: str, /, *, data_dir: Path | None = None) -> None:
+    """Give an organization a sender ID with both stages done, also a name that is protected. It is audited.
+
+    Parameters
+    ----------
+    organization
+        Its id.
+    name
+        The name or number, such as EXOSMS.
+    data_dir
+        Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
+    """
+    with engine_session("sender add", data_dir) as session:
+        read_organization(session, organization)
+        _say(sender_ids.add_verified_sender_id(session, organization, name))
 
 
 def approve(sender: str, /, *, data_dir: Path | None = None) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from models.errors import IllegalState, InvalidInput, NotFound
 from models.rules.ids import new_id
 from models.rules.lifecycle import CampaignStatus, sources_of
+from models.rules.protected_names import protected_by
 from models.rules.sender_id import (
     ADMIN_MOVES,
     PROVIDER_MOVES,
@@ -49,14 +50,19 @@ def list_sender_ids(session: Session, organization_id: UUID | None, shown: Sende
 
 
 def request_sender_id(session: Session, organization_id: UUID, sender_id: str) -> SenderId:
-    """A new sender ID that waits for both stages. Raises InvalidInput: not one, there already, or too many."""
+    """A new sender ID that waits for both stages. Raises InvalidInput: not one, there already, too many, or a name that
+    is protected (models/rules/protected_names.py)."""
+    if protected := protected_by(sender_id):
+        raise InvalidInput(
+            {"sender_id": [f"The sender_id is, or reads like, {protected}, which is protected: ask an administrator."]}
+        )
     return _add(session, organization_id, sender_id, {})
 
 
 def add_verified_sender_id(session: Session, organization_id: UUID, sender_id: str) -> SenderId:
     """Add a sender ID with both stages of approval done: an operator's act, audited. The first is the default.
 
-    Raises InvalidInput as `request_sender_id` does.
+    A protected name too: whoever does it knows that it is theirs. Raises InvalidInput: not one, there, or too many.
     """
     first = session.execute(
         select(SenderId.id).where(SenderId.organization_id == organization_id, SenderId.is_default)

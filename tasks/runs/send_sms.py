@@ -32,8 +32,8 @@ from tasks.audience.phones import parse_phones
 from tasks.content.sms import FrozenSms
 from tasks.runs.accept_messages import Accepted, accept_run, accept_single
 
-_NOT_A_NUMBER = "The recipient field must be a valid phone number in international format, such as +37061234567."
-_NO_PRICE = "The recipient field must be a phone number of a country that messages can be sent to."
+NOT_A_NUMBER = "The recipient field must be a valid phone number in international format, such as +37061234567."
+NO_PRICE = "The recipient field must be a phone number of a country that messages can be sent to."
 _SUPPRESSED = "The recipient is suppressed: no messages may be sent to it."
 _NONE_VALID = "The recipients field must have a valid phone number of a country that messages can be sent to."
 _ALL_SUPPRESSED = "The recipients are all suppressed: no messages may be sent to them."
@@ -165,9 +165,9 @@ def _prepared(single: SingleSms, terms: SmsTerms) -> PreparedSms:
     if terms.sender is None and "sender_id" not in checks.wrong:
         checks.wrong |= no_sender(single.request.sender_id).errors
     if single.number is None and single.recipient is not None:
-        checks.refuse("recipient", _NOT_A_NUMBER)
+        checks.refuse("recipient", NOT_A_NUMBER)
     elif single.number is not None and terms.price is None:
-        checks.refuse("recipient", _NO_PRICE)
+        checks.refuse("recipient", NO_PRICE)
     elif terms.is_suppressed:
         checks.refuse("recipient", _SUPPRESSED)
     checks.end()

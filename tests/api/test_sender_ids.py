@@ -189,3 +189,11 @@ def test_another_organizations_sender_id_is_not_found(acme, globex, verified) ->
         assert globex.delete(f"/sender-ids/{id_}").status_code == 404
     assert _listed(globex, "all") == []
     assert len(_listed(acme)) == 2
+
+
+def test_a_protected_name_is_refused_with_the_name_that_it_reads_like(acme) -> None:
+    answer = acme.post("/sender-ids", {"sender_id": "PAYPA1 Info"})
+    assert (answer.status_code, answer.get_json()["errors"]) == (
+        422,
+        {"sender_id": ["The sender_id is, or reads like, PayPal, which is protected: ask an administrator."]},
+    )

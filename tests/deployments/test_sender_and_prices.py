@@ -51,6 +51,12 @@ def test_a_sender_id_goes_through_both_stages(exosend: Run, database: Database, 
         exosend("sender", "approve", "x")
 
 
+def test_a_protected_name_is_given_by_an_operator_alone(exosend: Run, database: Database, acme: UUID) -> None:
+    with pytest.raises(ExoSendError, match="reads like, PayPal"), database.transaction(acme) as session:
+        request_sender_id(session, acme, "paypa1")
+    assert exosend("sender", "add", str(acme), "PayPal") == "PayPal: administrator approved, provider verified\n"
+
+
 def test_a_price_list_is_loaded_or_refused_as_a_whole(
     exosend: Run, database: Database, acme: UUID, tmp_path: Path
 ) -> None:
