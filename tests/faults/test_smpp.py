@@ -2,9 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
 
-import pytest
 from sqlalchemy import text
 
 from deployments.courier_smpp import SmppThread
@@ -74,36 +72,19 @@ def _reported(engine: Engine) -> int:
     return count(engine, "SELECT count(*) FROM event_keys")
 
 
-@dataclass(frozen=True, slots=True)
-class Misdeed:
-    """Rules of the sink."""
-
-    fault: str
-    rules: tuple[dict[str, object], ...]
-    doubts: bool = False
-    failures: bool = False
-
-
 MISDEEDS = [
-    Misdeed(
-        "accepts, then closes the connection; answers garbage; throttles; its queue is full",
-        (
-            {"at": "final", "action": "accept_close", "every": 90},
-            {"at": "final", "action": "garbage", "every": 70},
-            {"at": "final", "status": 0x58, "every": 60},
-            {"at": "final", "status": 0x14, "every": 75},
-        ),
-        doubts=True,
-    ),
-    Misdeed("refuses one in ten", ({"at": "final", "recipient": "*7", "status": 0x0B},), failures=True),
+    {"at": "final", "recipient": "*7", "status": 0x0B},
+    {"at": "final", "action": "accept_close", "every": 90},
+    {"at": "final", "action": "garbage", "every": 70},
+    {"at": "final", "status": 0x58, "every": 60},
+    {"at": "final", "status": 0x14, "every": 75},
 ]
 
 
-@pytest.mark.parametrize("misdeed", MISDEEDS, ids=lambda misdeed: misdeed.fault)
-def test_an_smsc_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine, tmp_path, trial, misdeed):
+def test_an_smsc_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine, tmp_path, trial):
     people = trial.of(short=150, long=5000)
     script = tmp_path / "rules.json"
-    script.write_text(json.dumps(misdeed.rules))
+    script.write_text(json.dumps(MISDEEDS))
     with smsc(tmp_path, "--script", str(script)) as server:
         engine = make_engine(contacts=people, credits_="5000", sms_url=server.url, retry_attempts=14)
         run = planned(engine)
@@ -118,6 +99,10 @@ def test_an_smsc_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine, t
                 pass
         found = examine(engine, run, server.accepted())
         failed = engine.totals(run).failed
-    trial.write(f"SMSC: {misdeed.fault}", people // 30, found)
-    assert (found.uncertain > 0) == misdeed.doubts
-    assert (failed > 0) == misdeed.failures
+    fault = (
+        "SMSC: refuses one in ten; accepts, then closes the connection; answers garbage; throttles; its queue is full"
+    )
+    trial.write(fault, people // 10 + people // 20, found)
+    assert found.uncertain > 0
+    assert 0 < failed <= people // 10  # of some nobody knows
+    assert engine.totals(run).sent == people - found.uncertain - failed
