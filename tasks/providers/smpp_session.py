@@ -62,11 +62,13 @@ class SmppSession(SmppLink):
         self._timers: set[asyncio.TimerHandle] = set()
         self.quiet_since: float | None = self._loop.time()
         self.has_answered = False
+        self._is_at_work = False
 
     # -- what the owner calls
 
     def start(self) -> None:
-        """Hand over as much as the window has room for."""
+        """Hand over as much as the window has room for, now and with each answer."""
+        self._is_at_work = True
         if self.is_over or self._owner.stopped or not self.bound.done() or self._loop.time() < self._slow_until:
             return
         if not self._outstanding and self._owner.is_closed(self):
@@ -141,6 +143,12 @@ class SmppSession(SmppLink):
 
     # -- answers
 
+    def data_received(self, data: bytes) -> None:
+        """See SmppLink. What came together is read before anything goes out: it may end with an unbind."""
+        super().data_received(data)
+        if self._is_at_work:
+            self.start()
+
     def answered(self, answer: Pdu) -> None:
         """A response, in whatever order they come."""
         if answer.command not in (_SUBMITTED, GENERIC_NACK):
@@ -164,7 +172,6 @@ class SmppSession(SmppLink):
         self._landed(flight)
         if not self._outstanding and not self._incomplete and not self.is_over:
             self.quiet_since = self._loop.time()
-        self.start()
 
     def _landed(self, flight: Flight) -> None:
         told = [outcome for outcome in flight.outcomes if outcome is not None]
