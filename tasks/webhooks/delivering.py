@@ -10,16 +10,16 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import TypeVar
 from uuid import UUID
+from weakref import WeakValueDictionary
 
 from models.encryption import decrypt
 from models.errors import SetupError
 from models.rules.schedule import format_time
-from models.rules.webhook_url import parse_webhook_url
+from models.rules.webhook_url import WebhookAddress, parse_webhook_url
 from models.rules.webhooks import DeliveryStatus, retry_in
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
@@ -30,10 +30,12 @@ from tasks.webhooks.posting import TOTAL_SECONDS, NoAnswer, PostAnswer, Poster
 from tasks.webhooks.signing import signed_headers
 
 log = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
-PER_ENDPOINT = 10
-_LEASE_SECONDS = 2 * TOTAL_SECONDS  # a post takes one of them at most, and is recorded at once
+PLACES = 10  # posts at once to one endpoint
+CLAIMED = 5 * PLACES  # of one endpoint; of one that fails, one
+# Claims of an endpoint that says nothing go out in fives, each ten after the time-out of the ten before.
+_LEASE_SECONDS = 120.0
+_CLAIMED_FOR_A_CONNECTION = 5
 _POLL_SECONDS = 0.25
 _PAUSE_SECONDS = 0.02  # between two claims, so that each finds some
 _AWAY_SECONDS = 1.0
@@ -53,6 +55,15 @@ class Outcome:
     def status(self) -> int | None:
         """The HTTP status."""
         return None if self.answer is None else self.answer.status
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where events go and what they are signed with, or the `error` that keeps them from going. Its repr shows none."""
+
+    address: WebhookAddress | None
+    secrets: tuple[str, ...] = field(repr=False)
+    error: str | None
 
 
 def open_poster(settings: Settings) -> Poster:
@@ -85,6 +96,9 @@ class WebhookSender:
         self._settings = settings
         self._poster = poster or open_poster(settings)
         self._posts: set[asyncio.Task[None]] = set()
+        self._connections = asyncio.Semaphore(settings.webhook_connections)
+        self._places: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+        self._unsent: list[ClaimedDelivery] = []
         self._done: list[Told] = []
         self._has_changed = asyncio.Event()
         self._stopped = False
@@ -111,6 +125,7 @@ class WebhookSender:
             if self._posts:
                 await asyncio.wait(self._posts, timeout=self._last_seconds)
             await self._record()
+            await self._give_back()
         finally:
             for post in self._posts:
                 post.cancel()
@@ -126,6 +141,7 @@ class WebhookSender:
         """Record what has ended, and claim what there is room for; returns how many were claimed."""
         try:
             await self._record()
+            await self._give_back()
             if time.monotonic() >= self._trim_at:
                 self._trim_at = time.monotonic() + _TRIM_SECONDS
                 await asyncio.to_thread(self._trim)
@@ -137,47 +153,72 @@ class WebhookSender:
             return 0
 
     async def _claim(self) -> int:
-        room = self._settings.webhook_connections - len(self._posts)
+        room = self._settings.webhook_connections * _CLAIMED_FOR_A_CONNECTION - len(self._posts)
         if room <= 0 or self._stopped:
             return 0
 
         def work() -> tuple[list[ClaimedDelivery], dict[UUID, Destination]]:
             with self._database.transaction(None) as session:
-                return webhook_queue.claim(session, seconds=_LEASE_SECONDS, limit=room, per_endpoint=PER_ENDPOINT)
+                return webhook_queue.claim(session, seconds=_LEASE_SECONDS, limit=room, per_endpoint=CLAIMED)
 
-        claims, places = await asyncio.to_thread(work)
+        until = time.monotonic() + _LEASE_SECONDS - TOTAL_SECONDS
+        claims, destinations = await asyncio.to_thread(work)
+        targets = {id_: self._target(destination) for id_, destination in destinations.items()}
         for each in claims:
-            post = asyncio.ensure_future(self._tell(each, places.get(each.endpoint_id)))
+            if (target := targets.get(each.endpoint_id)) is None:
+                continue  # it was removed a moment ago, and its events go with it
+            post = asyncio.ensure_future(self._tell(each, target, until))
             self._posts.add(post)
             post.add_done_callback(self._posts.discard)
         return len(claims)
 
-    async def _tell(self, claimed: ClaimedDelivery, place: Destination | None) -> None:
-        if place is None:  # it was removed a moment ago, and its events go with it
-            return
-        outcome = await self._post(claimed, place)
+    async def _tell(self, claimed: ClaimedDelivery, target: _Target, until: float) -> None:
+        """Post it when there is a place; not after `until`, when it may become another's."""
+        place = self._places.setdefault(claimed.endpoint_id, asyncio.Semaphore(PLACES))
+        async with place, self._connections:
+            if self._stopped or time.monotonic() > until:
+                self._unsent.append(claimed)
+                return
+            outcome = await self._post(claimed, target)
         self._done.append(judge(claimed, outcome))
         self._has_changed.set()
 
-    async def _post(self, claimed: ClaimedDelivery, place: Destination) -> Outcome:
+    async def _post(self, claimed: ClaimedDelivery, target: _Target) -> Outcome:
         begun = time.monotonic()
-        answer, error = None, None
+        answer, error = None, target.error
+        if target.address is not None:
+            try:
+                headers = signed_headers(claimed.event_id, claimed.payload, target.secrets)
+                answer = await self._poster.post(target.address, headers, claimed.payload.encode())
+            except (Unreachable, NoAnswer) as failure:
+                error = str(failure)
+            except Exception:
+                log.exception("A webhook could not be posted.")
+                error = "It could not be sent."
+        return Outcome(answer, error, round((time.monotonic() - begun) * 1000))
+
+    def _target(self, destination: Destination) -> _Target:
+        """Once for all events of an endpoint that are claimed together: opening a secret takes as long as a post."""
         try:
-            address = parse_webhook_url(place.url, loopback=self._settings.webhooks_to_loopback)
-            secrets = [decrypt(self._settings, secret).decode() for secret in place.secrets]
-            headers = signed_headers(claimed.event_id, claimed.payload, secrets)
-            answer = await self._poster.post(address, headers, claimed.payload.encode())
-        except (Unreachable, NoAnswer) as failure:
-            error = str(failure)
-        except ValueError:
-            error = str(Unreachable())
+            address = parse_webhook_url(destination.url, loopback=self._settings.webhooks_to_loopback)
+            secrets = tuple(decrypt(self._settings, secret).decode() for secret in destination.secrets)
+        except ValueError:  # what was allowed for development, say
+            return _Target(None, (), str(Unreachable()))
         except SetupError:
             log.warning("A webhook's secret cannot be opened: the secret key is not the one it was stored under.")
-            error = "It could not be signed."
-        except Exception:
-            log.exception("A webhook could not be posted.")
-            error = "It could not be sent."
-        return Outcome(answer, error, round((time.monotonic() - begun) * 1000))
+            return _Target(None, (), "It could not be signed.")
+        return _Target(address, secrets, None)
+
+    async def _give_back(self) -> None:
+        """Claims that nothing was done for, so that nobody need wait until they run out."""
+        unsent, self._unsent = self._unsent, []
+
+        def work() -> None:
+            with self._database.transaction(None) as session:
+                webhook_queue.release(session, unsent)
+
+        if unsent:
+            await asyncio.to_thread(work)
 
     async def _record(self) -> None:
         done, self._done = self._done, []

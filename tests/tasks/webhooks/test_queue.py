@@ -12,7 +12,7 @@ from models.store import webhook_queue
 from models.store.webhook_deliveries import replay
 from models.store.webhook_queue import ClaimedDelivery, Told
 from tasks.webhooks.connecting import Connector, NameResolver, public_or_loopback
-from tasks.webhooks.delivering import PER_ENDPOINT, Outcome, judge
+from tasks.webhooks.delivering import PLACES, Outcome, judge
 from tasks.webhooks.posting import Poster
 from tests.support.outbox import wait_until
 from tests.support.receivers import Receiver, answer
@@ -80,7 +80,7 @@ def test_one_that_fails_has_one_place_and_rests_after_a_while(database, add):
     _record(database, _arrived(claimed))
     endpoint = endpoint_of(database, endpoint_id)
     assert (endpoint.failures, endpoint.failing_since, endpoint.rest_until) == (0, None, None)
-    assert len(_claim(database)) == PER_ENDPOINT
+    assert len(_claim(database)) == 10
 
 
 def test_a_claim_that_ran_out_is_somebody_elses_and_its_answer_counts_for_nothing(database, add):
@@ -168,11 +168,11 @@ def test_endpoints_that_say_nothing_hold_up_nobody(database, local, add):
             add(50, dead.url)
         working = add(30, alive.url)
         poster = Poster(Connector(NameResolver("127.0.0.1:9"), public_or_loopback), total_seconds=600)
-        settings = local.with_values(webhook_connections=3 * PER_ENDPOINT + 5)
+        settings = local.with_values(webhook_connections=3 * PLACES + 5)
         with telling(database, settings, poster, last_seconds=0.1):
             alive.wait_for(30)
             wait_until(lambda: all(each.status == "delivered" for each in deliveries(database, working)))
-            assert len(dead.got) <= 3 * PER_ENDPOINT
+            assert len(dead.got) <= 3 * PLACES
 
 
 def test_a_receiver_gets_each_event_once_from_several_senders(database, local, add):
