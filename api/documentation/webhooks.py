@@ -66,8 +66,15 @@ EXAMPLES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     EventType.SMS_EXPIRED: ("The network gave it up after its time.", _SMS),
     EventType.SMS_UNSUBSCRIBED: ("The recipient opted out.", _SMS),
     EventType.SMS_RECEIVED: (
-        "Somebody wrote to a number of yours.",
-        {"id": sample_id("sms", 1), "sender": "+37061234567", "recipient": "+37069900000", "text": "Yes, at ten."},
+        "Somebody wrote to a number of yours. `keyword` stop: they opted out. `message_id`: the SMS that it answers.",
+        {
+            "id": sample_id("sms", 1),
+            "sender": "+37061234567",
+            "recipient": "+37069900000",
+            "text": "Yes, at ten.",
+            "keyword": None,
+            "message_id": sample_id("sms"),
+        },
     ),
     EventType.CAMPAIGN_STARTED: ("It is being sent.", _campaign("sending")),
     EventType.CAMPAIGN_PAUSED: (
@@ -139,8 +146,28 @@ def _schema(type_: str, data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_ALWAYS = {*_EMAIL, *_SMS, *_campaign(""), *_domain("", holds=True), "sender", "text", "endpoint_id"}
-_NULLABLE = {"campaign_id", "batch_id", "metadata", "reason", "error_code", "error_message", "segments"}
+_ALWAYS = {
+    *_EMAIL,
+    *_SMS,
+    *_campaign(""),
+    *_domain("", holds=True),
+    "sender",
+    "text",
+    "keyword",
+    "message_id",
+    "endpoint_id",
+}
+_NULLABLE = {
+    "keyword",
+    "message_id",
+    "campaign_id",
+    "batch_id",
+    "metadata",
+    "reason",
+    "error_code",
+    "error_message",
+    "segments",
+}
 
 
 def _kind(name: str, value: Any) -> dict[str, Any]:

@@ -79,12 +79,13 @@ SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::text[],
 """
 
 
-def add_replies(session: Session, replies: Sequence[NewReply]) -> None:
-    """Keep replies as they came."""
+def add_replies(session: Session, replies: Sequence[NewReply]) -> list[UUID]:
+    """Keep replies as they came; returns their ids, in order."""
     if not replies:
-        return
+        return []
+    ids = [new_id() for _ in replies]
     columns = [
-        [new_id() for _ in replies],
+        ids,
         [each.organization_id for each in replies],
         [each.sender for each in replies],
         [each.recipient for each in replies],
@@ -94,6 +95,7 @@ def add_replies(session: Session, replies: Sequence[NewReply]) -> None:
         [each.occurred_at for each in replies],
     ]
     driver(session).execute(_ADD, columns)
+    return ids
 
 
 # The last word counts, by the time it was said: replies may come late, twice and in any order.

@@ -31,6 +31,7 @@ from models.store.sms_replies import (
     written_to,
 )
 from models.store.suppressing import suppress_alone
+from tasks.webhooks.telling import tell_replies
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ def _apply_batch(session: Session, limit: int) -> int:
     if said:
         # Of a STOP and a START at once each must see the other.
         suppress_alone(session)
-    add_replies(session, replies)
+    tell_replies(session, add_replies(session, replies), replies)
     follow_last_word(session, said)
     park_farewells(session, [each for each in replies if each.keyword is Keyword.STOP])
     settle_inbound(session, [each.id for each in inbound])

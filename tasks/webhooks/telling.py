@@ -19,6 +19,7 @@ from models.rules.reports import ReportKind
 from models.rules.webhooks import FAILED, REPORTED, SENT, EventType, message_event_id
 from models.store.events import NewEvent
 from models.store.messages import Result
+from models.store.sms_replies import NewReply
 from models.store.uncertain import Uncertain
 from models.store.webhook_deliveries import ToldMessage, WebhookEvent, enqueue, read_told_messages
 from models.store.webhook_endpoints import Listener, find_listeners
@@ -112,6 +113,25 @@ def tell_reports(session: Session, changes: Sequence[Change], events: Sequence[N
         data = {**message.data, **_report(event.payload)}
         told += _to_each(listeners, message, WebhookEvent(new_id(), type_.value, event.occurred_at, data))
     enqueue(session, told)
+
+
+def tell_replies(session: Session, ids: Sequence[UUID], replies: Sequence[NewReply]) -> None:
+    """Tell what people wrote back. `ids`: of the replies, in their order."""
+    if not replies:
+        return
+    listeners = find_listeners(session, {reply.organization_id for reply in replies})
+    told = [
+        (listener, WebhookEvent(id_, EventType.SMS_RECEIVED, reply.occurred_at, _reply(id_, reply)))
+        for id_, reply in zip(ids, replies, strict=True)
+        for listener in listeners.get(reply.organization_id, ())
+        if EventType.SMS_RECEIVED in listener.event_types
+    ]
+    enqueue(session, told)
+
+
+def _reply(id_: UUID, reply: NewReply) -> dict[str, Any]:
+    said = {"sender": reply.sender, "recipient": reply.recipient, "text": reply.text}
+    return {"id": id_, **said, "keyword": reply.keyword, "message_id": reply.message_id}
 
 
 def _outcome(channel: Channel, state: MessageState) -> EventType | None:

@@ -15,7 +15,10 @@ from models.store.webhook_deliveries import WebhookEvent
 from models.tables import Campaign, EmailDomain, Run
 from tasks.domains.keys import with_key
 from tasks.domains.verifying import run_verification
+from tasks.reports.replies import apply_replies
 from tasks.webhooks.telling import KnownListeners
+from tests.support.inbound import write_back
+from tests.support.outbox import send_everything, singles
 from tests.support.webhooks import add_endpoint, told
 
 _URL = "https://hooks.example.com/"
@@ -60,6 +63,16 @@ def test_a_campaign_of_sms_that_has_its_reports_is_told_to_be_completed(engine):
         assert list(complete_reported(session, report_hours=72)) == [campaign_id]
     ((type_, data),) = _told(engine)
     assert (type_, data["id"], data["status"]) == ("campaign.completed", str(campaign_id), "completed")
+
+
+def test_what_somebody_writes_back_is_told(engine):
+    singles(engine, "sms", ["+37061234567"])
+    send_everything(engine, "sms")
+    write_back(engine.database, "+37061234567", "+37069900000", "Stop!")
+    apply_replies(engine.database)
+    (data,) = [data for type_, data in _told(engine) if type_ == "sms.received"]
+    assert data.keys() == EXAMPLES[EventType.SMS_RECEIVED][1].keys()
+    assert (data["sender"], data["text"], data["keyword"]) == ("+37061234567", "Stop!", "stop")
 
 
 def test_a_sender_asks_who_listens_every_two_seconds_and_not_with_each_window(make_engine):
