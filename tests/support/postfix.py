@@ -6,6 +6,7 @@ import pwd
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,8 +90,8 @@ class Postfix:
 @contextlib.contextmanager
 def postfix(sink: int, domain: str) -> Iterator[Postfix]:
     """One that relays all mail to the port `sink` of this machine but that of `domain`; needs root and Postfix."""
-    # A short path of its own that Postfix's user can enter: sockets in it have names of at most 107 bytes.
-    folder = Path(subprocess.check_output(["mktemp", "-d", "/tmp/pf-XXXXXX"], text=True).strip())  # noqa: S108
+    # Not a test's folder: Postfix's user has to enter it, and sockets in it have names of at most 107 bytes.
+    folder = Path(tempfile.mkdtemp(prefix="postfix-"))
     owner = pwd.getpwnam("postfix")
     try:
         _write(folder, sink, domain, port := _free_port(), owner)
