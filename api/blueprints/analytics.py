@@ -1,5 +1,6 @@
 """What became of what was sent."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from api.schemas.analytics import (
     OverviewSchema,
     PeriodQuery,
     ReadersSchema,
+    SmsOverviewSchema,
 )
 from api.schemas.envelopes import answer_of, array_of, found
 from api.scope import own
@@ -52,6 +54,29 @@ def get_analytics_overview(arguments: Arguments) -> dict[str, Any]:
     period = period_of(query.get("from_"), query.get("to"), today=datetime.now(UTC).date())
     counts = analytics.count_emails(*own(), period)
     return found({**_totals(counts), "delivery_rate": rate_number(counts.delivered, counts.sent)})
+
+
+@blueprint.route("/analytics/sms")
+@blueprint.arguments(PeriodQuery, location="query")
+@blueprint.response(200, answer_of(SmsOverviewSchema))
+def get_sms_analytics(arguments: Arguments) -> dict[str, Any]:
+    """SMS of a period
+
+    By the day (UTC) on which they were sent, whatever day it was reported on: together, and each day.
+    """
+    query = arguments()
+    period = period_of(query.get("from_"), query.get("to"), today=datetime.now(UTC).date())
+    days = analytics.count_sms(*own(), period)
+    sent, delivered = sum(day.sent for day in days), sum(day.delivered for day in days)
+    return found(
+        {
+            "total_sent": sent,
+            "total_delivered": delivered,
+            "total_undelivered": sum(day.undelivered for day in days),
+            "delivery_rate": rate_number(delivered, sent),
+            "days": [{**asdict(day), "delivery_rate": rate_number(day.delivered, day.sent)} for day in days],
+        }
+    )
 
 
 @blueprint.route("/analytics/campaigns/<id:campaign_id>")

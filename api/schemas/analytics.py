@@ -49,6 +49,30 @@ class OverviewSchema(Schema):
     bounce_rate = _rate("those sent")
 
 
+class SmsDaySchema(Schema):
+    """The SMS that were sent on a day (UTC)."""
+
+    day = fields.Date(required=True)
+    sent = fields.Integer(required=True)
+    delivered = fields.Integer(required=True)
+    undelivered = fields.Integer(required=True)
+    delivery_rate = _rate("those sent")
+
+
+class SmsOverviewSchema(Schema):
+    """What became of the SMS that were sent on these days; each counts once, on the day it was sent."""
+
+    total_sent = fields.Integer(required=True, metadata={"description": "Accepted by a provider."})
+    total_delivered = fields.Integer(required=True)
+    total_undelivered = fields.Integer(
+        required=True, metadata={"description": "Reported as not delivered, or as too late."}
+    )
+    delivery_rate = _rate("those sent")
+    days = fields.List(
+        fields.Nested(SmsDaySchema), required=True, metadata={"description": "Days on which SMS were sent, in order."}
+    )
+
+
 class CampaignAnalyticsSchema(Schema):
     """What became of an email campaign; each recipient counts once."""
 

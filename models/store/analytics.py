@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -48,6 +49,32 @@ def count_emails(session: Session, organization_id: UUID, period: Period) -> Ema
         )
     ).one()
     return EmailCounts(*map(int, row))
+
+
+@dataclass(frozen=True, slots=True)
+class SmsDay:
+    """The SMS of a day (UTC): accepted by a provider on it, and how many of them were reported delivered, or lost
+    (undelivered, or too late)."""
+
+    day: date
+    sent: int
+    delivered: int
+    undelivered: int
+
+
+def count_sms(session: Session, organization_id: UUID, period: Period) -> list[SmsDay]:
+    """The days of the period on which SMS were sent, in order."""
+    rows = session.execute(
+        select(DailyCount.day, func.sum(DailyCount.sent), func.sum(DailyCount.delivered), func.sum(DailyCount.bounced))
+        .where(
+            DailyCount.organization_id == organization_id,
+            DailyCount.channel == "sms",
+            DailyCount.day.between(period.first, period.last),
+        )
+        .group_by(DailyCount.day)
+        .order_by(DailyCount.day)
+    )
+    return [SmsDay(day, int(sent), int(delivered), int(lost)) for day, sent, delivered, lost in rows]
 
 
 def count_campaign(session: Session, organization_id: UUID, campaign_id: UUID) -> CampaignCounts:
