@@ -20,6 +20,7 @@ from models.settings import Settings
 from models.store.callbacks import callback_gauges
 from models.store.circuits import unavailable
 from models.store.heartbeats import last_seen
+from models.store.provider_accounts import has_platform_account
 
 logger = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
@@ -27,7 +28,8 @@ blueprint = Blueprint("health", __name__)
 COURIER_SILENCE_MAX = timedelta(seconds=10)
 
 NO_REAL_PROVIDER = (
-    "No real provider: neither EXOSEND_SMTP_URL nor EXOSEND_EMAIL_URL is set, so email goes to the sandbox."
+    "No real provider: neither EXOSEND_SMTP_URL nor EXOSEND_EMAIL_URL is set and the platform has no account, so email "
+    "goes to the sandbox."
 )
 
 _newest_schema = cache(head_revision)
@@ -87,7 +89,7 @@ def everything() -> Response:
     else:
         health.checks["courier"] = False
     _look_at_prefect(health, found.settings)
-    if not (found.settings.smtp_url or found.settings.email_url):
+    if not (found.settings.smtp_url or found.settings.email_url or _has_account(found, "email")):
         health.warnings.append(NO_REAL_PROVIDER)
     if health.checks["schema"]:
         health.warnings += _providers_left_alone(found) + _reports_that_wait(found)
@@ -112,6 +114,15 @@ def _courier_lives(found: Resources) -> bool:
     with found.database.transaction(None) as session:
         silence = last_seen(session, "courier")
     return silence is not None and silence < COURIER_SILENCE_MAX
+
+
+def _has_account(found: Resources, channel: str) -> bool:
+    try:
+        with found.database.transaction(None) as session:
+            return has_platform_account(session, channel)
+    except SQLAlchemyError as error:
+        logger.warning("Health: accounts: %s", type(error).__name__)
+        return False
 
 
 def _providers_left_alone(found: Resources) -> list[str]:

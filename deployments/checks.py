@@ -4,15 +4,15 @@ import shutil
 import socket
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
 from importlib.metadata import version
 
 import httpx2
 from sqlalchemy.exc import SQLAlchemyError
 
+from deployments.account_checks import look_at_accounts
 from deployments.connection import connected_settings
+from deployments.findings import Finding, Grade
 from deployments.prefect_api import PrefectApi, applied_fingerprint, fingerprint
 from models.errors import SetupError
 from models.migrations.run import current_revision, head_revision
@@ -34,23 +34,6 @@ _COURIER_SILENCE = timedelta(seconds=10)  # it gives a sign every two seconds
 _RECONCILED_WITHIN = timedelta(days=2)  # it runs every night
 
 
-class Grade(StrEnum):
-    """How bad it is."""
-
-    OK = "ok"
-    NOTE = "note"
-    WRONG = "wrong"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    grade: Grade
-    text: str
-
-
 def examine(settings: Settings) -> list[Finding]:
     """All checks, in the order in which one is the reason for the next."""
     findings = [_secret_key(settings), _disk(settings)]
@@ -59,7 +42,13 @@ def examine(settings: Settings) -> list[Finding]:
     except SetupError as error:
         return [*findings, Finding("database", Grade.WRONG, str(error)), _mail(settings), _sms(settings)]
     findings.append(Finding("configuration", Grade.OK, f"data folder {settings.data_dir}, API {settings.api_url}"))
-    return [*findings, *_database(settings), *_prefect(settings), _api(settings), _mail(settings), _sms(settings)]
+    accounts = look_at_accounts(settings)
+    findings += [*_database(settings), *_prefect(settings), _api(settings), *accounts.findings]
+    if settings.email_url or settings.smtp_url or "email" not in accounts.channels:
+        findings.append(_mail(settings))
+    if settings.sms_url or "sms" not in accounts.channels:
+        findings.append(_sms(settings))
+    return findings
 
 
 def _secret_key(settings: Settings) -> Finding:

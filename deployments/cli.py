@@ -67,6 +67,21 @@ app.command(callbacks)
 bounces = App(name="bounces", help="Bounces that come back by mail.")
 bounces.command("deployments.commands.bounces:read", name="read", help="Read one mail from standard input.")
 app.command(bounces)
+providers = App(name="providers", help="Accounts that messages are sent by.")
+providers.command("deployments.commands.providers:show", name="list", help="List all accounts, without their secrets.")
+providers.command("deployments.commands.providers:add", name="add", help="Add one, of the platform or an organization.")
+providers.command("deployments.commands.providers:change", name="change", help="Give one another URL or other keys.")
+providers.command(
+    "deployments.commands.provider_trial:try_account", name="test", help="Connect to one, or really send by it."
+)
+providers.command("deployments.commands.providers:disable", name="disable", help="Send nothing more by one.")
+providers.command("deployments.commands.providers:enable", name="enable", help="Send by one again.")
+providers.command("deployments.commands.providers:remove", name="remove", help="Delete one, and its secrets with it.")
+app.command(providers)
+
+secrets = App(name="secrets", help="The secret key, under which all that is secret is stored.")
+secrets.command("deployments.commands.secret_keys:rotate", name="rotate", help="Store all of it under another one.")
+app.command(secrets)
 
 prices = App(name="prices", help="What SMS and email cost.")
 prices.command("deployments.commands.prices:load", name="load", help="Load price lists from a CSV file.")

@@ -6,7 +6,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deployments.checks import Grade, examine
+from deployments.checks import examine
+from deployments.findings import Grade
 from models.settings import load_settings
 
 _COLOURS = {Grade.OK: "green", Grade.NOTE: "yellow", Grade.WRONG: "red"}

@@ -11,6 +11,7 @@ from functools import cache
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
+    SUPPORTED_REGIONS,
     NumberParseException,
     PhoneMetadata,
     PhoneNumber,
@@ -23,6 +24,9 @@ from phonenumbers import (
 
 CALLING_CODES = frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
 """All calling codes, of 1 to 3 digits; none begins with another."""
+
+COUNTRIES = frozenset(SUPPORTED_REGIONS)
+"""All countries that have phone numbers: ISO 3166, two letters."""
 
 _WORLDWIDE = "001"
 _PLAIN = re.compile(r"\+[1-9][0-9]{5,14}")

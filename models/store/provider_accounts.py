@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, or_, select, text, update
+from sqlalchemy import delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from models.encryption import decrypt, encrypt
@@ -207,6 +207,12 @@ def account_vendors(session: Session, organization_id: UUID, channel: str) -> se
     whose = or_(ProviderAccount.organization_id == organization_id, ProviderAccount.organization_id.is_(None))
     chosen = select(ProviderAccount.vendor).where(ProviderAccount.channel == channel, whose).distinct()
     return set(session.execute(chosen).scalars())
+
+
+def has_platform_account(session: Session, channel: str) -> bool:
+    """Whether the platform has an account for a channel, switched off or not: then nothing goes to the sandbox."""
+    there = exists().where(ProviderAccount.channel == channel, ProviderAccount.organization_id.is_(None))
+    return bool(session.execute(select(there)).scalar_one())
 
 
 def to_account(row: Any) -> Account:

@@ -7,7 +7,8 @@ from uuid import UUID, uuid4
 import pytest
 from sqlalchemy import text
 
-from deployments.checks import Grade, examine
+from deployments.checks import examine
+from deployments.findings import Grade
 from models.errors import ExoSendError
 from models.session import Database
 from models.settings import Settings
