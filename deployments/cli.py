@@ -67,6 +67,7 @@ app.command(callbacks)
 bounces = App(name="bounces", help="Bounces that come back by mail.")
 bounces.command("deployments.commands.bounces:read", name="read", help="Read one mail from standard input.")
 app.command(bounces)
+
 providers = App(name="providers", help="Accounts that messages are sent by.")
 providers.command("deployments.commands.providers:show", name="list", help="List all accounts, without their secrets.")
 providers.command("deployments.commands.providers:add", name="add", help="Add one, of the platform or an organization.")
