@@ -1,7 +1,7 @@
 """HTTP APIs that do everything wrong that one may do, and runs that end all the same.
 
-What they do to whom, and when, follows from rules (deployments/sink_faults.py) and one seed. Twilio takes one message
-in a call, Mailgun and Infobip a window.
+What they do to whom, and when, follows from rules (deployments/sink_faults.py) and one seed. Twilio and SES take one
+message in a call, the others a window.
 """
 
 import json
@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from tests.support.engine import Engine
-from tests.support.http_api import INFOBIP, MAILGUN, TWILIO
+from tests.support.http_api import INFOBIP, MAILGUN, POSTMARK, RESEND, SENDGRID, SES, TWILIO
 from tests.support.http_runs import planned_run
 from tests.support.invariants import examine
 from tests.support.processes import provider_api
@@ -63,20 +63,26 @@ OF_BATCHES = [
         "refuses a batch for one recipient", ({"at": "final", "reply": "400 No", "recipient": "c7@*"},), False, True
     ),
 ]
+ONCE = Misdeed(
+    "does not answer once, and knows the request that comes again",
+    ({"at": "final", "action": "accept_close", "first": 1, "recipient": "c7@*"},),
+)
+ALONE = (TWILIO, SES)  # who take one message in a call
 
 
 @pytest.mark.parametrize(
     ("vendor", "misdeed"),
     [(vendor, misdeed) for misdeed in MISDEEDS for vendor in (TWILIO, MAILGUN)]
     + [(MAILGUN, misdeed) for misdeed in OF_BATCHES]
-    + [(INFOBIP, OF_BATCHES[0])],
+    + [(INFOBIP, OF_BATCHES[0]), (POSTMARK, OF_BATCHES[0]), (SENDGRID, OF_BATCHES[1]), (SES, MISDEEDS[1])]
+    + [(RESEND, ONCE)],
     ids=lambda one: getattr(one, "fault", None) or one.name,
 )
 def test_a_provider_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine, tmp_path, trial, vendor, misdeed):
     people = trial.of(short=200, long=10_000)
     # Which requests meet the fault is by chance, within a third of how often; short runs have few batches.
     often = trial.chance.randint(misdeed.often * 2 // 3, misdeed.often)
-    every = often if vendor is TWILIO else trial.of(short=3, long=often // 4)
+    every = often if vendor in ALONE else trial.of(short=3, long=often // 4)
     script = tmp_path / "rules.json"
     script.write_text(json.dumps(misdeed.rules).replace('"{n}"', str(every)))
     with provider_api(vendor.name, tmp_path, "--script", str(script)) as server:
@@ -94,7 +100,7 @@ def test_a_provider_that_misbehaves_costs_nobody_a_message_or_a_cent(make_engine
                 pass
         found = examine(engine, run, server.accepted())
         failed = engine.totals(run).failed
-    times = max(1, len(misdeed.rules) * people // (1 if vendor is TWILIO else WINDOW) // every)
+    times = max(1, len(misdeed.rules) * people // (1 if vendor in ALONE else WINDOW) // every)
     who = f"{vendor.channel} provider" if vendor in (TWILIO, MAILGUN) else f"{vendor.channel} provider {vendor.name}"
     trial.write(f"{who}: {misdeed.fault}", times, found)
     assert (found.uncertain > 0) == misdeed.doubts

@@ -86,7 +86,9 @@ _KINDS = {
     "email.opened": ReportKind.OPENED,
     "email.clicked": ReportKind.CLICKED,
 }
-_HARD = {"Permanent", "email.suppressed"}  # other types of bounces: Transient, Undetermined
+# Types of bounces other than Permanent, and what may get there another time. `email.bounced` is for who "permanently
+# rejected the email", and says no type in older formats.
+_SOFT = {"Transient", "Undetermined", "email.failed"}
 
 
 def open_provider(account: ProviderAccount) -> HttpProvider:
@@ -192,7 +194,7 @@ def _bounce(name: str, said: Mapping[str, object]) -> dict[str, object]:
     bounce = object_at(said, name.partition(".")[2].replace("bounced", "bounce"))
     type_ = text_of(bounce.get("type"))
     return payload(
-        bounce_type="hard" if {type_, name} & _HARD else "soft",
+        bounce_type="soft" if {type_, name} & _SOFT else "hard",
         code=text_of(bounce.get("subType")) or type_ or name,
         reason=text_of(bounce.get("message")) or text_of(bounce.get("reason")),
     )
