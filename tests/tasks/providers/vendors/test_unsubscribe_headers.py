@@ -14,7 +14,7 @@ from models.tables import Content
 from tasks.content.tracking import Links
 from tasks.providers.account import parse_account
 from tasks.providers.base import OutgoingMessage
-from tasks.providers.registry import _vendor
+from tasks.providers.registry import _vendors
 from tasks.runs.email_content import EmailComposer, MergeComposer
 
 KEYS = LinkKeys([b"k" * 32])
@@ -35,7 +35,7 @@ def composed(*, merges: bool) -> tuple[list[OutgoingMessage], list[str]]:
 
 @pytest.mark.parametrize("name", ["mailgun", "postmark", "resend", "sendgrid", "ses"])
 def test_each_recipient_has_a_link_of_their_own(name: str) -> None:
-    module = _vendor("EXOSEND_EMAIL_URL", f"{name}://", "email")
+    module = _vendors("email")[name]
     account = parse_account("EXOSEND_EMAIL_URL", f"{name}://{ACCOUNTS[name]}@api.vendor.example")
     vendor = cast(Any, module.open_provider(account))._vendor
     for merges in {False, module.CAPABILITIES.merges}:
