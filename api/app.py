@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response
+from flask.globals import request_ctx
 from flask.typing import ResponseReturnValue
 
 from api import health, metrics, webhooks
@@ -99,14 +100,16 @@ class Application(Flask):
 
     def dispatch_request(self) -> ResponseReturnValue:
         """Authenticate, do the work (once) and commit; what goes wrong on the way is answered by api/errors.py."""
-        if request.routing_exception is not None or request.endpoint in PUBLIC:
+        incoming = request_ctx.request
+        endpoint = incoming.endpoint
+        if incoming.routing_exception is not None or endpoint in PUBLIC:
             return super().dispatch_request()
-        if request.endpoint in LARGE:
-            request.max_content_length = request.max_form_memory_size = EMAIL_BYTES_MAX
-            request.max_form_parts = EMAIL_PARTS_MAX
-        if "admin" in request.blueprints:  # people, with sessions
+        if endpoint in LARGE:
+            incoming.max_content_length = incoming.max_form_memory_size = EMAIL_BYTES_MAX
+            incoming.max_form_parts = EMAIL_PARTS_MAX
+        if "admin" in incoming.blueprints:  # people, with sessions
             return door.answer(super().dispatch_request)
-        with authenticated(in_transaction=keeps_answer() or request.endpoint not in TOGETHER):
+        with authenticated(incoming, in_transaction=endpoint not in TOGETHER or keeps_answer()):
             return answer_once(self._answer)
 
     def _answer(self) -> Response:

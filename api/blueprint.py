@@ -10,6 +10,7 @@ import flask_smorest
 from marshmallow import Schema
 from werkzeug.routing import BaseConverter
 
+from api.answers import answering
 from api.arguments import LateArguments
 from api.idempotency import HEADER, REPLAYED
 from api.schemas.files import json_form
@@ -49,13 +50,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
     def response(self, status: int, schema: type[Schema] | None = None, **options: Any) -> Callable[[View], View]:
         """Answer what the view returns, in the form of `schema`."""
-        decorator: Callable[[View], View] = super().response(status, schema, **options)
-        return decorator
+        document: Callable[[View], View] = super().response(status, schema, **options)
+        if schema is None:
+            return document
+        answer = answering(schema(), status)
+        return lambda view: _as_documented(answer(view), document(view))
 
     def alt_response(self, status: int, *reference: str, **options: Any) -> Callable[[View], View]:
         """Document another answer."""
-        decorator: Callable[[View], View] = super().alt_response(status, *reference, **options)
-        return decorator
+        document: Callable[[View], View] = super().alt_response(status, *reference, **options)
+        return lambda view: _as_documented(view, document(view))
 
     def route(self, rule: str, *, errors: tuple[int, ...] = (), **options: Any) -> Callable[[View], View]:
         """Register a view. Its name is the operation's id.
@@ -84,6 +88,13 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
             return documented
 
         return decorator
+
+
+def _as_documented(view: View, documented: View) -> View:
+    """The view with what flask-smorest says of it, and without the call that it puts around it: there would be one for
+    each error of each request."""
+    view._apidoc = documented._apidoc  # type: ignore[attr-defined]
+    return view
 
 
 def _document_headers(view: View, names: Sequence[str]) -> None:

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
-from flask import current_app, g, request
+from flask import Request, current_app, g
 from sqlalchemy import Connection
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -117,19 +117,19 @@ def own() -> Own:
 
 
 @contextmanager
-def authenticated(*, in_transaction: bool) -> Iterator[Scope]:
+def authenticated(request: Request, *, in_transaction: bool) -> Iterator[Scope]:
     """Authenticate the request, count it, and open its scope. What only reads, or commits by itself, is done outside
     of a transaction.
 
     Raises Unauthenticated; then TooManyRequests; then NotFound for a path's malformed id.
     """
-    token_id, secret_hash = _credentials()
+    token_id, secret_hash = _credentials(request)
     found = resources()
     database = found.database
     only_reads = request.method in _READS
-    is_upload = not only_reads and _is_upload()
+    is_upload = not only_reads and _is_upload(request)
     if not is_upload and not only_reads:
-        _read_body()  # a slow client is waited for before a connection is taken, not with one in hand
+        _read_body(request)  # a slow client is waited for before a connection is taken, not with one in hand
     with ExitStack() as stack:
         hand = _Hand(database, stack)
         admission = admit_request(hand.connection, found.counter, found.gate, token_id, secret_hash)
@@ -140,12 +140,12 @@ def authenticated(*, in_transaction: bool) -> Iterator[Scope]:
             raise NotFound
         if is_upload:  # it is slow, or large, and is read for nobody who is not known
             hand.give_back()
-            _read_body()
+            _read_body(request)
         session_on = database.transaction_on if in_transaction and not only_reads else database.reading_on
         organization_id = admission.caller.organization_id
-        g.scope = Scope(admission.caller, stack, lambda: session_on(hand.connection(), organization_id))
-        yield g.scope
-        g.scope.commit()
+        g.scope = opened = Scope(admission.caller, stack, lambda: session_on(hand.connection(), organization_id))
+        yield opened
+        opened.commit()
 
 
 @dataclass(slots=True)
@@ -166,20 +166,20 @@ class _Hand:
         self._taken = None
 
 
-def _is_upload() -> bool:
+def _is_upload(request: Request) -> bool:
     length = request.content_length
     comes_in_chunks = length is None and "Transfer-Encoding" in request.headers
     return request.mimetype == "multipart/form-data" or comes_in_chunks or (length or 0) > _UPLOAD_BYTES
 
 
-def _read_body() -> None:
+def _read_body(request: Request) -> None:
     if request.mimetype == "multipart/form-data":
         _ = request.files
     elif len(request.get_data()) >= (request.max_content_length or sys.maxsize):
         raise RequestEntityTooLarge  # it came in chunks: Werkzeug stops reading at the limit, and says nothing
 
 
-def _credentials() -> tuple[UUID, bytes]:
+def _credentials(request: Request) -> tuple[UUID, bytes]:
     match = _BEARER.fullmatch(request.headers.get("Authorization", "").strip())
     if match is None:
         raise Unauthenticated
