@@ -11,6 +11,7 @@ from rich.console import Console
 
 from benchmarks.api import measure_api
 from benchmarks.batches import measure_batches
+from benchmarks.callbacks import measure_callbacks
 from benchmarks.composing import measure_composing
 from benchmarks.dispatch import measure_dispatch
 from benchmarks.end_to_end import measure_campaign
@@ -38,6 +39,7 @@ Kind = Literal[
     "smpp",
     "campaign",
     "million",
+    "callbacks",
 ]
 _QUICK_SCALE = 0.1
 _FILE_WIDTH = 130  # of the table where the output is no terminal
@@ -48,6 +50,7 @@ app = App(name="python -m benchmarks", help="Measure ExoSend, each figure beside
 STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
     "api": [measure_api],
     "batches": [measure_batches],
+    "callbacks": [measure_callbacks],
     "campaign": [measure_campaign],
     "composing": [lambda bench: [measure_composing(bench)]],
     "dispatch": [measure_dispatch],

@@ -141,33 +141,31 @@ WHERE suppressions.expires_at < excluded.expires_at
 """
 
 
-def end_rows_of_bounces(session: Session, delivered: Sequence[Attempt]) -> None:
-    """Forget the soft bounces of messages that got there after all, and of their recipients before that."""
-    if delivered:
-        driver(session).execute(_END_ROWS, _columns(delivered))
+def follow_soft_bounces(session: Session, bounces: Sequence[Attempt], delivered: Sequence[Attempt]) -> None:
+    """Note soft bounces, one for a message, and forget those of messages that got there after all and of their
+    recipients before that; who is left with five in a row is suppressed for 30 days after the last.
 
-
-def add_soft_bounces(session: Session, bounces: Sequence[Attempt]) -> None:
-    """Note soft bounces, one for a message; who has five in a row is suppressed for 30 days after the last."""
-    if not bounces:
-        return
+    What comes together is taken together, in whatever order it came: only who has five after all of it.
+    """
     last = {(each.organization_id, each.recipient, each.message_id): each for each in sorted(bounces, key=_time)}
     rows = [last[key] for key in sorted(last)]
-    driver(session).execute(_ADD, _columns(rows))
+    if rows:
+        driver(session).execute(_ADD, _columns(rows))
+    if delivered:
+        driver(session).execute(_END_ROWS, _columns(delivered))
+    if rows:
+        _suppress_full_rows(session, rows)
+
+
+def _suppress_full_rows(session: Session, rows: Sequence[Attempt]) -> None:
     organizations, recipients, _, _ = _columns(rows)
-    taken = (
-        driver(session)
-        .execute(
-            _TAKE_FULL_ROWS,
-            {
-                "organizations": organizations,
-                "recipients": recipients,
-                "days": SOFT_BOUNCE_DAYS,
-                "most": SOFT_BOUNCES_MAX,
-            },
-        )
-        .fetchall()
-    )
+    parameters = {
+        "organizations": organizations,
+        "recipients": recipients,
+        "days": SOFT_BOUNCE_DAYS,
+        "most": SOFT_BOUNCES_MAX,
+    }
+    taken = driver(session).execute(_TAKE_FULL_ROWS, parameters).fetchall()
     if taken:
         columns = [[row[no] for row in taken] for no in range(3)]
         driver(session).execute(_SUPPRESS_FOR_A_WHILE, [[new_id() for _ in taken], *columns])

@@ -21,7 +21,7 @@ from models.store.events import NewEvent, add_events, read_opens_and_clicks
 from models.store.incoming_events import Incoming
 from models.store.reported_messages import ReportedMessage
 from models.store.rollups import count_by_day, count_by_run, count_clients, count_links
-from models.store.suppressing import add_soft_bounces, end_rows_of_bounces, suppress_alone, suppress_reported
+from models.store.suppressing import follow_soft_bounces, suppress_alone, suppress_reported
 from tasks.reports.consequences import Consequences, consequences_of
 from tasks.reports.engagement import Engagement, engagement_of
 from tasks.reports.matching import PARKED_PAUSE_SECONDS, match
@@ -122,6 +122,5 @@ def _count_engagement(session: Session, changes: Sequence[Change], new: Sequence
 
 def _follow(session: Session, consequences: Consequences) -> None:
     suppress_alone(session)
-    end_rows_of_bounces(session, consequences.delivered)
-    add_soft_bounces(session, consequences.soft_bounces)
+    follow_soft_bounces(session, consequences.soft_bounces, consequences.delivered)
     suppress_reported(session, consequences.suppressed)
