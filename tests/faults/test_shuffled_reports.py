@@ -5,13 +5,9 @@ kept and what webhook endpoints are told have to agree with it exactly.
 """
 
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from random import Random
-from typing import Any
 from uuid import UUID
 
 import pytest
@@ -25,14 +21,14 @@ from models.tables import Run
 from tasks.providers.callback_reader import CallbackReader
 from tasks.providers.callbacks import ProviderEvent
 from tasks.reports.apply import apply_due
-from tasks.runs.reconcile import reconcile
 from tests.support.callers import Caller
 from tests.support.engine import Engine
 from tests.support.http_api import MAILGUN, POSTMARK, RESEND, SENDGRID, SES
 from tests.support.http_runs import planned_run
 from tests.support.invariants import examine
 from tests.support.processes import provider_api
-from tests.support.webhooks import add_endpoint, told
+from tests.support.reported_script import Scripted, agree_with
+from tests.support.webhooks import add_endpoint
 
 WINDOW = 50
 LINKS = ("https://shop.example.com/a", "https://shop.example.com/b?c=1")
@@ -56,16 +52,6 @@ FATES = {
 _KINDS = {"hard": ReportKind.BOUNCED, "soft": ReportKind.BOUNCED, "machine": ReportKind.OPENED}
 
 
-@dataclass(frozen=True, slots=True)
-class Scripted:
-    """A message, what becomes of it, and what is told of it."""
-
-    id: UUID
-    recipient: str
-    fate: str
-    events: tuple[ProviderEvent, ...]
-
-
 @pytest.mark.parametrize("vendor", [MAILGUN, SES, SENDGRID, POSTMARK, RESEND], ids=lambda vendor: vendor.name)
 def test_reports_of_a_campaign_agree_with_what_happened(make_engine, call_as, tmp_path, trial, vendor):
     people = trial.of(short=60, long=10_000)
@@ -87,7 +73,7 @@ def test_reports_of_a_campaign_agree_with_what_happened(make_engine, call_as, tm
             pass
     trial.write(f"reports shuffled, each of them twice ({vendor.name})", requests, found)
     assert endpoint
-    _agree_with(script, engine, caller, run)
+    agree_with(script, engine, caller, run)
 
 
 def _script(engine: Engine, run: Run, chance: Random, untold: set[ReportKind]) -> list[Scripted]:
@@ -148,78 +134,3 @@ def _tell(caller: Caller, engine: Engine, vendor: str, script: Sequence[Scripted
             answer = client.post(path, data=request.body, headers=dict(request.headers))
         assert answer.status_code == 204, answer.text
     return len(requests)
-
-
-def _agree_with(script: Sequence[Scripted], engine: Engine, caller: Caller, run: Run) -> None:
-    fates = Counter(message.fate for message in script)
-    events = [event for message in script for event in message.events]
-    _agree_analytics(fates, events, caller, run)
-    _agree_people(script, engine)
-    _agree_told(events, engine)
-    assert engine.balance() == Decimal(1000) - Decimal("0.01") * len(script)  # what was accepted is paid, come what may
-    assert (books := reconcile(engine.database, engine.organization_id)).is_clean, books.summary
-
-
-def _agree_analytics(fates: Counter[str], events: Sequence[ProviderEvent], caller: Caller, run: Run) -> None:
-    opened = sum(fates[fate] for fate in ("read", "clicked", "complaint", "farewell"))
-    bounced = fates["hard bounce"] + fates["soft bounce"]
-    shown = _get(caller, f"/analytics/campaigns/{run.campaign_id}")
-    expected = {
-        "total_sent": fates.total(),
-        "total_delivered": fates.total() - bounced,
-        "total_opened": opened,
-        "total_clicked": fates["clicked"],
-        "total_bounced": bounced,
-        "total_complained": fates["complaint"],
-    }
-    assert {name: shown[name] for name in expected} == expected
-    overview = _get(caller, "/analytics/overview")
-    assert {name: overview[name] for name in expected} == expected
-    clicks = [event for event in events if event.kind is ReportKind.CLICKED]
-    links = {link["url"]: link for link in _get(caller, f"/analytics/campaigns/{run.campaign_id}/links")}
-    for url in {str(event.payload["url"]) for event in clicks}:
-        of_link = [event.message_id for event in clicks if event.payload["url"] == url]
-        assert (links[url]["total_clicks"], links[url]["unique_clicks"]) == (len(of_link), len(set(of_link)))
-    readers = _get(caller, f"/analytics/campaigns/{run.campaign_id}/devices")
-    assert [(each["client"], each["count"]) for each in readers["clients"]] == [("Thunderbird", opened)]
-
-
-def _get(caller: Caller, path: str) -> Any:
-    answer = caller.app.test_client().get(f"/api/v1{path}", headers={"Authorization": f"Bearer {caller.token}"})
-    assert answer.status_code == 200, answer.text
-    return answer.get_json()["data"]
-
-
-def _agree_people(script: Sequence[Scripted], engine: Engine) -> None:
-    statuses = {"hard bounce": "bounced", "complaint": "complained", "farewell": "unsubscribed"}
-    reasons = {"hard bounce": "hard_bounce", "complaint": "complaint", "farewell": "unsubscribed"}
-    of_organization = {"id": engine.organization_id}
-    with engine.database.transaction(None) as session:
-        contacts = session.execute(
-            text("SELECT email, status FROM contacts WHERE organization_id = :id"), of_organization
-        )
-        assert {row.email: row.status for row in contacts} == {
-            message.recipient: statuses.get(message.fate, "active") for message in script
-        }
-        suppressed = session.execute(
-            text("SELECT recipient, reason FROM suppressions WHERE organization_id = :id"), of_organization
-        )
-        assert {row.recipient: row.reason for row in suppressed} == {
-            message.recipient: reasons[message.fate] for message in script if message.fate in reasons
-        }
-
-
-def _agree_told(events: Sequence[ProviderEvent], engine: Engine) -> None:
-    """Each event is kept once, and told to endpoints once."""
-    happened = Counter((event.message_id, event.kind.value) for event in events)
-    with engine.database.transaction(None) as session:
-        rows = session.execute(
-            text("SELECT message_id, kind FROM events WHERE organization_id = :id"), {"id": engine.organization_id}
-        )
-        assert Counter((row.message_id, row.kind) for row in rows) == happened
-    sent = Counter({(id_, "sent"): 1 for id_ in {event.message_id for event in events}})
-    said = Counter(
-        (UUID(data["id"]), type_.removeprefix("email."))
-        for type_, data in told(engine.database, engine.organization_id)
-    )
-    assert said == happened + sent
