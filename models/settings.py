@@ -113,8 +113,10 @@ class Settings(BaseSettings):
     )
     email_url: str | None = Field(
         None,
-        description="Provider of email instead of a mail server: mailgun://api:key@api.mailgun.net; options "
-        "?connections=32&timeout=30.",
+        description="Provider of email instead of a mail server: mailgun://api:key@api.mailgun.net, "
+        "ses://key_id:secret@email.eu-west-1.amazonaws.com[/configuration-set], "
+        "sendgrid://apikey:key@api.sendgrid.com, postmark://server:token@api.postmarkapp.com[/stream], "
+        "resend://api:key@api.resend.com; options ?connections=32&timeout=30.",
     )
     sms_url: str | None = Field(
         None,

@@ -1,16 +1,23 @@
 """The file of docs/adding-a-provider.md is a provider."""
 
 import asyncio
+import hashlib
+import hmac
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import orjson
 import pytest
 
+from models.rules.reports import ReportKind
 from models.settings import Settings
 from tasks.providers import vendors
 from tasks.providers.base import OutcomeKind
+from tasks.providers.callback_vendors import reader_of
+from tasks.providers.callbacks import Callback, ForgedCallback, ProviderEvent
 from tasks.providers.registry import open_provider
 from tests.support.http_api import texts
 from tests.support.http_server import listening, read_request
@@ -20,8 +27,9 @@ _PAGE = Path(__file__).parents[2] / "docs" / "adding-a-provider.md"
 
 @pytest.fixture
 def acme(tmp_path, monkeypatch):
-    """The file, where it belongs."""
-    (tmp_path / "acme.py").write_text(re.findall(r"```python\n(.*?)```", _PAGE.read_text(), re.DOTALL)[0])
+    """The file, where it belongs: how it sends, and how it reads what comes back."""
+    blocks = re.findall(r"```python\n(.*?)```", _PAGE.read_text(), re.DOTALL)
+    (tmp_path / "acme.py").write_text("\n".join(blocks))
     monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(tmp_path)])
     yield
     sys.modules.pop(f"{vendors.__name__}.acme", None)
@@ -70,3 +78,26 @@ def test_it_sends(acme):
         "from": "EXOSMS",
         "text": "Hello",
     }
+
+
+def test_it_reads_what_comes_back(acme):
+    ours = "01932f2b-0000-7000-8000-000000000001"
+    body = orjson.dumps(
+        {
+            "event": "delivered",
+            "event_id": "e1",
+            "time": 1764500405,
+            "client_ref": ours,
+            "message_id": "m1",
+            "to": "+371",
+        }
+    )
+    signature = hmac.new(b"key", body, hashlib.sha256).hexdigest()
+    at = datetime.fromtimestamp(1764500405, UTC)
+    callback = Callback("https://x.example/", {"x-acme-signature": signature}, body, at)
+    reader = reader_of("acme")
+    assert reader is not None
+    [event] = reader.read_callback(callback, ["other", "key"])
+    assert event == ProviderEvent("e1", ReportKind.DELIVERED, at, UUID(ours), "m1", "+371")
+    with pytest.raises(ForgedCallback):
+        reader.read_callback(callback, ["other", ""])
