@@ -98,7 +98,8 @@ class Settings(BaseSettings):
     smtp_url: str | None = Field(
         None,
         description="Mail server: smtp://[user:password@]host[:port] (STARTTLS where offered), smtps://…; "
-        "options ?connections=8&starttls=auto|require|off&timeout=30. Left out, email goes to the sandbox.",
+        "options ?connections=8&starttls=auto|require|off&timeout=30&dkim=off|on (on: signed here, since it signs "
+        "nothing). Left out, email goes to the sandbox.",
     )
     bounce_address: str | None = Field(
         None,

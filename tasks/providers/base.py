@@ -57,6 +57,14 @@ class Merge:
     to: str
 
 
+class Signer(Protocol):
+    """Signs mail for the domain of its sender. From any thread."""
+
+    def sign(self, message: bytes) -> bytes:
+        """The message with its signature. Raises ExoSendError where there is no key to sign with."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
     """One message ready for the wire.
@@ -67,7 +75,7 @@ class OutgoingMessage:
 
     `merge` is there, and `content` empty, only where the provider `merges`; it gets others as well. `account`: of a
     message that is sent again since nobody knows what became of it, the account that had it (models/rules/
-    provider_names.py); no other one knows its key.
+    provider_names.py); no other one knows its key. `signer`: for a provider that signs (tasks/providers/signing.py).
     """
 
     id: UUID
@@ -77,6 +85,7 @@ class OutgoingMessage:
     attempt: int = 1
     merge: Merge | None = None
     account: str | None = None
+    signer: Signer | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,12 @@ from tasks.providers.account import ProviderAccount, parse_account, scheme_of
 from tasks.providers.base import Capabilities, Provider
 from tasks.providers.return_paths import return_paths_of
 from tasks.providers.sandbox import SandboxProvider
+from tasks.providers.signing import SigningProvider
 from tasks.providers.smpp import SmppProvider
 from tasks.providers.smpp_url import SCHEMES as SMPP_SCHEMES
 from tasks.providers.smtp import SmtpProvider
 from tasks.providers.smtp_url import SCHEMES as SMTP_SCHEMES
+from tasks.providers.smtp_url import parse_smtp_url
 
 SMTP, SMPP = "smtp", "smpp"
 """The vendors of accounts that are a mail server, or an SMSC."""
@@ -93,7 +95,9 @@ def _opened(settings: Settings, setting: str, channel: str, url: str, account: s
     vendor = _vendor_named(setting, channel, url)
     if vendor == SMTP:
         return_path = return_paths_of(settings).address_of if settings.bounce_address else None
-        return SmtpProvider.from_url(url, setting, return_path=return_path)
+        address = parse_smtp_url(url, setting)
+        provider = SmtpProvider(address, return_path=return_path)
+        return SigningProvider(provider) if address.dkim else provider
     if vendor == SMPP:
         return SmppProvider.from_url(setting, url)
     callback_url = f"{settings.api_url}/webhooks/{vendor}/{account}" if settings.public_url else None

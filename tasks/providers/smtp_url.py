@@ -10,8 +10,8 @@ SCHEMES = ("smtp", "smtps")
 _PLAIN_PORT = 25
 _TLS_PORT = 465  # RFC 8314 section 3.3: submission with TLS from the first byte
 _MOST_CONNECTIONS = 100
-_OPTIONS = {"connections", "starttls", "timeout"}
-_FORM = "smtp://[user:password@]host[:port][?connections=8&starttls=auto|require|off&timeout=30]"
+_OPTIONS = {"connections", "dkim", "starttls", "timeout"}
+_FORM = "smtp://[user:password@]host[:port][?connections=8&starttls=auto|require|off&timeout=30&dkim=on|off]"
 
 
 class StartTls(StrEnum):
@@ -24,7 +24,8 @@ class StartTls(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SmtpAddress:
-    """Where the mail server is and how to speak to it. `timeout` is in seconds. Its repr shows no password."""
+    """Where the mail server is and how to speak to it. `timeout` is in seconds. `dkim`: whether we sign
+    what goes there, since it does not. Its repr shows no password."""
 
     host: str
     port: int
@@ -34,6 +35,7 @@ class SmtpAddress:
     password: str | None = field(default=None, repr=False)
     connections: int = 8
     timeout: float = 30.0
+    dkim: bool = False
 
 
 def parse_smtp_url(url: str, setting: str = "EXOSEND_SMTP_URL") -> SmtpAddress:
@@ -73,6 +75,7 @@ def parse_smtp_url(url: str, setting: str = "EXOSEND_SMTP_URL") -> SmtpAddress:
             _number(setting, "connections", options.get("connections", "8"), 1, _MOST_CONNECTIONS, whole=True)
         ),
         timeout=_number(setting, "timeout", options.get("timeout", "30"), 0.1, 3600),
+        dkim=_switch(setting, "dkim", options.get("dkim", "off")),
     )
 
 
@@ -101,6 +104,12 @@ def _options(setting: str, query: str) -> dict[str, str]:
     if unknown := sorted(set(options) - _OPTIONS):
         raise _wrong(setting, f"unknown option {unknown[0]!r}; there are {', '.join(sorted(_OPTIONS))}")
     return options
+
+
+def _switch(setting: str, name: str, text: str) -> bool:
+    if text not in {"on", "off"}:
+        raise _wrong(setting, f"{name} must be on or off")
+    return text == "on"
 
 
 def _starttls(setting: str, text: str) -> StartTls:

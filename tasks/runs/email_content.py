@@ -24,7 +24,7 @@ from tasks.content.mime import PreparedEmail
 from tasks.content.rendering import Scalar
 from tasks.content.tracking import Links, tracked
 from tasks.content.tracking_tags import Tracking
-from tasks.providers.base import Merge, MergeContent, OutgoingMessage
+from tasks.providers.base import Merge, MergeContent, OutgoingMessage, Signer
 
 
 def freeze_campaign(session: Session, campaign: Campaign) -> tuple[UUID, FrozenEmail]:
@@ -96,10 +96,16 @@ class EmailComposer:
     """Makes the bytes of each message of one content."""
 
     def __init__(
-        self, content: Content, attachments: Sequence[AttachedFile] = (), *, links: Links | None = None
+        self,
+        content: Content,
+        attachments: Sequence[AttachedFile] = (),
+        *,
+        links: Links | None = None,
+        signer: Signer | None = None,
     ) -> None:
         """`attachments` are the files of `content.attachments`, read by the caller. Without `links`, nothing is tracked
-        and nobody can unsubscribe."""
+        and nobody can unsubscribe. `signer` goes along with each message."""
+        self._signer = signer
         self._tracked = tracked(frozen_email(content), content.id, links)
         self._prepared = PreparedEmail(self._tracked.frozen, self._tracked.headers, attachments)
         self._second = 0
@@ -112,7 +118,9 @@ class EmailComposer:
             self._second, self._date = second, datetime.fromtimestamp(second, UTC)
         content = self._prepared.build(message.id, message.recipient, message.to_name, self._date, values)
         recipient = _envelope(message.recipient)
-        return OutgoingMessage(message.id, self._prepared.sender, recipient, content, message.tries + 1)
+        return OutgoingMessage(
+            message.id, self._prepared.sender, recipient, content, message.tries + 1, signer=self._signer
+        )
 
 
 class MergeComposer:

@@ -23,7 +23,8 @@ from models.store.messages import PlannedMessage, Result
 from models.tables import Content
 from tasks.content.attachments import AttachedFile
 from tasks.content.tracking import Links
-from tasks.providers.base import OutgoingMessage
+from tasks.domains.signing import Signers
+from tasks.providers.base import OutgoingMessage, Signer
 from tasks.runs.email_content import EmailComposer, MergeComposer
 from tasks.runs.sms_content import SmsTexts, frozen_sms
 from tasks.sending.handing_over import POISON
@@ -61,7 +62,7 @@ class ContentComposers:
 
     `literal_sms`: the text of an SMS goes out as it is written, braces and all; else it is a source with merge tags,
     as a campaign's is. `merges`: for a provider that fills in an email's content itself; files are beyond it. `links`:
-    how those of emails are made; without, nothing is tracked.
+    how those of emails are made; without, nothing is tracked. `signers`: of senders' domains.
     """
 
     def __init__(
@@ -71,12 +72,14 @@ class ContentComposers:
         literal_sms: bool,
         merges: bool = False,
         links: Links | None = None,
+        signers: Signers | None = None,
         most_bytes: int = _MOST_BYTES,
     ) -> None:
         self._database = database
         self._literal_sms = literal_sms
         self._merges = merges
         self._links = links
+        self._signers = signers
         self._most_bytes = most_bytes
         self._kept: OrderedDict[UUID, _Kept] = OrderedDict()
         self._bytes = 0
@@ -99,7 +102,9 @@ class ContentComposers:
             found = {id_: self._kept[id_] for id_ in wanted & self._kept.keys()}
         if missing := wanted - found.keys():
             with self._database.transaction(None) as session:
-                read = {content.id: self._prepare(session, content) for content in find_contents(session, missing)}
+                contents = find_contents(session, missing)
+                signers = self._signers_of(session, contents)
+                read = {content.id: self._prepare(session, content, signers.get(content.id)) for content in contents}
             self._keep(read)
             found |= read
         return {id_: found[id_].compose if id_ in found else _failing("The content is gone.") for id_ in wanted}
@@ -113,7 +118,18 @@ class ContentComposers:
             while self._bytes > self._most_bytes and len(self._kept) > 1:
                 self._bytes -= self._kept.popitem(last=False)[1].size
 
-    def _prepare(self, session: Session, content: Content) -> _Kept:
+    def _signers_of(self, session: Session, contents: Sequence[Content]) -> Mapping[UUID, Signer | None]:
+        if self._signers is None:
+            return {}
+        senders = {
+            content.id: (content.organization_id, content.from_email.rpartition("@")[2].lower())
+            for content in contents
+            if content.from_email is not None
+        }
+        found = self._signers.of(session, senders.values())
+        return {id_: found[sender] for id_, sender in senders.items()}
+
+    def _prepare(self, session: Session, content: Content, signer: Signer | None) -> _Kept:
         texts = (content.subject, content.html, content.text)
         size = 4096 + sum(len(text) for text in texts if text)  # and what it takes however short it is
         try:
@@ -122,7 +138,7 @@ class ContentComposers:
             if self._merges and not content.attachments:
                 return _Kept(MergeComposer(content, links=self._links), size)
             files = [_file(session, content, entry) for entry in content.attachments]
-            compose = EmailComposer(content, files, links=self._links)
+            compose = EmailComposer(content, files, links=self._links, signer=signer)
             return _Kept(compose, size + 2 * sum(len(file.content) for file in files))
         except (ExoSendError, ValueError) as error:
             log.warning("Content %s cannot be used: %s", content.id, error)

@@ -7,6 +7,7 @@ from models.session import Database
 from models.settings import Settings
 from models.store.messages import PlannedMessage, Result
 from models.store.outbox import Claimed
+from tasks.domains.signing import Signers
 from tasks.providers.base import OutgoingMessage
 from tasks.sending.composing import Compose, Composers, ContentComposers, compose_or_fail
 from tasks.sending.links import links_of
@@ -19,9 +20,9 @@ class OutboxComposers:
     campaign sends again."""
 
     def __init__(self, database: Database, settings: Settings) -> None:
-        links = links_of(settings)
-        self._literal = ContentComposers(database, literal_sms=True, links=links)
-        self._tagged = ContentComposers(database, literal_sms=False, links=links)
+        links, signers = links_of(settings), Signers(settings)
+        self._literal = ContentComposers(database, literal_sms=True, links=links, signers=signers)
+        self._tagged = ContentComposers(database, literal_sms=False, links=links, signers=signers)
 
     async def made_of(self, claims: Sequence[Claimed], in_thread: InThread) -> list[OutgoingMessage | Result]:
         """Each claim's message, or the result of one that cannot be made. `in_thread` does what blocks."""

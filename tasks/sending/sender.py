@@ -19,6 +19,7 @@ from models.store import circuits
 from models.store.contents import read_content
 from models.store.runs import find_run, forget_send_failures, note_send_failure, rest_run
 from models.tables import Run
+from tasks.domains.signing import Signers
 from tasks.sending.composing import ContentComposers
 from tasks.sending.drain import Drainer
 from tasks.sending.journal import Journal
@@ -49,6 +50,7 @@ class Sender:
         self._composers: dict[tuple[bool, bool], ContentComposers] = {}
         self._opened: dict[str, OpenRoutes] = {}  # by channel
         self._sender_rates = {channel: SenderRates(database, channel) for channel in ("email", "sms")}
+        self._signers = Signers(settings)
         self._keeper = LeaseKeeper(database, settings.lease_seconds)
         # uvloop: the same loop on asyncio's own reaches two thirds of the messages a second.
         self._runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
@@ -192,7 +194,11 @@ class Sender:
         literal = run.kind != RunKind.CAMPAIGN.value
         if (literal, merges) not in self._composers:
             self._composers[literal, merges] = ContentComposers(
-                self._database, literal_sms=literal, merges=merges, links=links_of(self._settings)
+                self._database,
+                literal_sms=literal,
+                merges=merges,
+                links=links_of(self._settings),
+                signers=self._signers,
             )
         return self._composers[literal, merges]
 
