@@ -1,6 +1,7 @@
 """The API under 32 connections, each endpoint beside a bare route of the same granian (benchmarks/bare_route.py)."""
 
 import contextlib
+import itertools
 import socket
 import subprocess
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 
@@ -17,6 +19,8 @@ from benchmarks.http_load import Load, measure_load, request_bytes
 from benchmarks.measure import Aim, Bench, Figure, in_turns
 from deployments import services
 from deployments.environment import metrics_folder
+from models.link_keys import link_keys
+from models.rules.link_tokens import LinkKeys, MessageLinks
 from models.session import Database, Role
 from models.settings import Settings
 from models.store.organizations import add_verified_domain, create_organization, create_token, top_up
@@ -27,6 +31,8 @@ _REQUESTS = 4000
 _WARM_UP = 400
 _BATCHES = 64
 _EMAILS = 1000  # of a batch
+_BULK = 1000
+_MARK = bytes(9)  # of a content: it is signed, and means nothing
 _START_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _RATE_LIMIT = 2_000_000_000
@@ -53,6 +59,7 @@ class Server:
     address: tuple[str, int]
     token: str
     template_id: str
+    links: LinkKeys
 
     def load(self, requests: Sequence[str], status: int) -> Load:
         """Measure the requests. AssertionError when one of them is not answered with `status`."""
@@ -75,7 +82,31 @@ def _sends(server: Server, amount: int) -> list[str]:
 
 def _statuses(server: Server, amount: int) -> list[str]:
     """Of a bulk of 1,000, in turn."""
-    numbers = [f"+3706{number:07d}" for number in range(1_000_000, 1_001_000)]
+    ids = _messages(server)
+    return [
+        request_bytes("GET", f"/api/v1/sms/{ids[number % len(ids)]}/status", server.token) for number in range(amount)
+    ]
+
+
+def _opens(server: Server, amount: int) -> list[str]:
+    """Of as many messages, which nobody has opened before."""
+    return [request_bytes("GET", f"/t/o/{heads.open}", None) for heads in _heads(server, amount)]
+
+
+def _clicks(server: Server, amount: int) -> list[str]:
+    address = server.links.address("https://shop.example/spring?utm_source=news&utm_campaign=spring", _MARK)
+    return [request_bytes("GET", f"/t/c/{heads.click}{address}", None) for heads in _heads(server, amount)]
+
+
+def _heads(server: Server, amount: int) -> list[MessageLinks]:
+    """How the links of so many messages begin; the pixel and the redirect do not look at the channel."""
+    ids = itertools.chain.from_iterable(_messages(server) for _ in range(-(-amount // _BULK)))
+    return [server.links.message_links(UUID(id_), _MARK) for id_ in itertools.islice(ids, amount)]
+
+
+def _messages(server: Server) -> list[str]:
+    """The ids of a bulk."""
+    numbers = [f"+3706{number:07d}" for number in range(1_000_000, 1_000_000 + _BULK)]
     answer = httpx2.post(
         "http://{}:{}/api/v1/sms/send-bulk".format(*server.address),
         json={"recipients": numbers, "message": "News"},
@@ -83,9 +114,8 @@ def _statuses(server: Server, amount: int) -> list[str]:
         timeout=_START_SECONDS,
         trust_env=False,
     )
-    ids = answer.raise_for_status().json()["data"]["message_ids"]
-    paths = [f"/api/v1/sms/{ids[number % len(ids)]}/status" for number in range(amount)]
-    return [request_bytes("GET", path, server.token) for path in paths]
+    ids: list[str] = answer.raise_for_status().json()["data"]["message_ids"]
+    return ids
 
 
 def _batches(server: Server, amount: int) -> list[str]:
@@ -98,6 +128,8 @@ ENDPOINTS = (
     _Endpoint("GET balance", 200, 0.6, _balance),
     _Endpoint("GET sms/{id}/status", 200, 0.6, _statuses),
     _Endpoint("POST sms/send", 202, 0.25, _sends),
+    _Endpoint("the pixel", 200, 0.7, _opens),
+    _Endpoint("the redirect", 302, 0.7, _clicks),
     _Endpoint(f"POST emails/send-batch, {_EMAILS:,}", 202, None, _batches, amount=_BATCHES, emails=_EMAILS),
 )
 
@@ -156,7 +188,7 @@ def serving(settings: Settings) -> Iterator[Server]:
     process = subprocess.Popen(command, env=service.environment, cwd=_ROOT, stdout=subprocess.DEVNULL)
     try:
         _wait_for(settings.api_url, process)
-        yield Server((settings.host, settings.port), token, template_id)
+        yield Server((settings.host, settings.port), token, template_id, link_keys(settings))
     finally:
         process.terminate()
         process.wait(_STOP_SECONDS)

@@ -17,7 +17,7 @@ from functools import lru_cache
 
 from tasks.content.merge_tags import Logic, Part, Tag, parse_source
 from tasks.content.rendering import LogicRenderer, Scalar, Values, html_of, is_missing, text_of
-from tasks.content.tracking_tags import UNREPEATED
+from tasks.content.tracking_tags import HEADS, UNREPEATED
 
 Encoder = Callable[[Scalar], bytes]
 Maker = Callable[[Values], bytes]
@@ -77,6 +77,8 @@ def cut(parts: Sequence[Part], common: Values, *, is_html: bool) -> list[Piece]:
         if isinstance(part, Tag):
             value = common.get(part.key)
             keep = encode.__wrapped__ if part.key in UNREPEATED else encode
+            if part.key in HEADS:
+                keep = _encode_head
             pieces.append(Slot(part.key, encode(part.default if is_missing(value) else value), keep))
         elif isinstance(part, Logic):
             pieces.append(_maker(LogicRenderer(part, write, common)))
@@ -96,6 +98,11 @@ def cut_header(name: str, source: str) -> list[Piece]:
         else:
             pieces.append(part.encode("ascii"))
     return [*pieces, b"\r\n"]
+
+
+def _encode_head(value: Scalar) -> bytes:
+    # base64url on a line of its own: nothing in it has another meaning in any of the encodings.
+    return str(value).encode("ascii") + SOFT_BREAK
 
 
 def _encode_ascii(value: Scalar) -> bytes:

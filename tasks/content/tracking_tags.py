@@ -8,8 +8,9 @@ UNSUBSCRIBE_URL = "unsubscribe_url"
 # Ours; the values of a message never come under these names from anywhere else.
 OPENED, CLICKED, LEAVING = "exosend.opened", "exosend.clicked", "exosend.leaving"
 
+HEADS = frozenset({OPENED, CLICKED, LEAVING})
 #: Tags whose values are different in each message: to keep what they are encoded to would push out what comes again.
-UNREPEATED = frozenset({UNSUBSCRIBE_URL, OPENED, CLICKED, LEAVING})
+UNREPEATED = HEADS | {UNSUBSCRIBE_URL}
 
 
 @dataclass(frozen=True, slots=True)
