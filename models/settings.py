@@ -59,11 +59,6 @@ class Settings(BaseSettings):
         description="Address under which clients and recipients reach the API; left out, http://host:port for clients, "
         "and mails have no pixel, no tracked links and no unsubscribe link.",
     )
-    tracking_domains: bool = Field(
-        False,
-        description="Whether the proxy in front answers https for links.<domain> of each email domain whose DNS points "
-        "here; then the links in its mails begin with that, not with EXOSEND_PUBLIC_URL.",
-    )
 
     throttle_url: str | None = Field(
         None,
