@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
@@ -70,13 +69,16 @@ class Scope:
     caller: Caller
     _transaction: ExitStack
     _begin: Callable[[], AbstractContextManager[Session]]
+    _session: Session | None = None  # not a cached property: in Python 3.11 all requests would share its lock
     is_committed: bool = False
     _afterwards: list[Callable[[], object]] = field(default_factory=list)
 
-    @cached_property
+    @property
     def session(self) -> Session:
         """What the work is done with. The transaction begins when it is first asked for."""
-        return self._transaction.enter_context(self._begin())
+        if self._session is None:
+            self._session = self._transaction.enter_context(self._begin())
+        return self._session
 
     def after_commit(self, action: Callable[[], object]) -> None:
         """Do this when the work is committed, and not at all if it never is."""
@@ -141,7 +143,10 @@ def authenticated(request: Request, *, in_transaction: bool) -> Iterator[Scope]:
         if is_upload:  # it is slow, or large, and is read for nobody who is not known
             hand.give_back()
             _read_body(request)
-        session_on = database.transaction_on if in_transaction and not only_reads else database.reading_on
+        is_together = not in_transaction and not only_reads
+        if is_together:  # it waits for others, who might then have no connection to end its waiting with
+            hand.give_back()
+        session_on = database.reading_on if is_together or only_reads else database.transaction_on
         organization_id = admission.caller.organization_id
         g.scope = opened = Scope(admission.caller, stack, lambda: session_on(hand.connection(), organization_id))
         yield opened
