@@ -8,7 +8,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import SimpleNamespace
 from uuid import UUID
 
@@ -48,7 +48,7 @@ class _Keeper:
 
 @dataclass(frozen=True, slots=True)
 class _Journal(Journal):
-    puppet: "Puppet"
+    puppet: "Puppet" = field(kw_only=True)
 
     def claim(self, who, lease_seconds):
         self.puppet.must_live()
@@ -89,7 +89,7 @@ class Puppet:
         self._out: Sequence[OutgoingMessage] = ()
         self._gate: asyncio.Event | None = None
         journal = _Journal(
-            engine.database, run_id, engine.organization_id, epoch, "email", "witness", lambda: False, self
+            engine.database, run_id, engine.organization_id, epoch, "email", "witness", lambda: False, puppet=self
         )
         self._drainer = Drainer(
             journal=journal,
