@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.rules import link_tokens
+from models.rules.ids import new_id
 from models.rules.link_tokens import (
     HEAD_LENGTH,
     URL_MAX,
