@@ -15,8 +15,9 @@ _NAME_BYTES = 200
 _NAMELESS = "attachment"
 
 _PATHS = re.compile(r"[/\\]")
-# What Windows drops from the end of a name, so that "invoice.exe. " is a program after all.
-_ENDS = " ."
+# What Windows drops from the end of a name, so that "invoice.exe. " is a program after all; and all other spaces, which
+# readers of mail drop: a name of nothing but U+00A0 came out as none.
+_ENDS = ".\t\n\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 _MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}").fullmatch
 # Base64 is not allowed for these (RFC 2046, 5.1 and 5.2), and a reader would take them apart.
 _COMPOSITE = ("message/", "multipart/")

@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 23, 12, 0, 5, tzinfo=UTC)
 EMAIL = FrozenEmail("S", "<p>{{ a }}</p>", "{{ a }}", "news@example.com")
 
 names = st.text(max_size=80) | st.sampled_from(
-    ["a.pdf", 'q"u\\o.txt', "ė" * 90 + ".pdf", "=?utf-8?q?x?=.txt", "%41.txt"]
+    ["a.pdf", "\u00a0", "a\u3000.pdf\u00a0", 'q"u\\o.txt', "ė" * 90 + ".pdf", "=?utf-8?q?x?=.txt", "%41.txt"]
 )
 files = st.builds(
     AttachedFile, names, st.sampled_from(["application/pdf", "text/plain", "nonsense", "message/rfc822"]), st.binary()
