@@ -1,7 +1,6 @@
 """A courier that is killed with single messages in flight, and another that goes on."""
 
 import contextlib
-import os
 import signal
 import subprocess
 import sys
@@ -11,22 +10,16 @@ from collections.abc import Iterator
 from sqlalchemy import text
 
 from models.rules.lifecycle import RunKind
-from models.session import Role, role_url
 from tasks.sending.outbox_journal import flag_lost
 from tests.support.invariants import examine, examine_singles
 from tests.support.outbox import check_money, count, message_states, send_everything, singles, small_run, wait_until
-from tests.support.processes import mail_server
+from tests.support.processes import mail_server, sender_environment
 
 
 @contextlib.contextmanager
 def _courier(engine) -> Iterator[subprocess.Popen[bytes]]:
-    environment = {
-        **os.environ,
-        "EXOSEND_DATA_DIR": str(engine.settings.data_dir),
-        "EXOSEND_ENGINE_DATABASE_URL": role_url(engine.settings, Role.ENGINE).render_as_string(hide_password=False),
-        "EXOSEND_SMTP_URL": str(engine.settings.smtp_url),
-        "EXOSEND_PREFECT_API_URL": "http://127.0.0.1:9/api",  # nothing listens there: Prefect is away
-    }
+    # Nothing listens there: Prefect is away.
+    environment = sender_environment(engine, prefect_api_url="http://127.0.0.1:9/api")
     command = [sys.executable, "-m", "deployments.courier"]
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
     try:

@@ -9,12 +9,11 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
-from models.session import Role, role_url
 from models.tables import Run
 from tasks.sending.pacing import send_paced
 from tests.support.engine import Engine
 from tests.support.invariants import examine
-from tests.support.processes import mail_server
+from tests.support.processes import mail_server, sender_environment
 
 RUNS = 5
 PEOPLE = 60
@@ -33,12 +32,7 @@ def _paced_runs(make_engine, url: str) -> list[tuple[Engine, Run]]:
 
 
 def _pacer(engine: Engine) -> subprocess.Popen[bytes]:
-    environment = {
-        **os.environ,
-        "EXOSEND_DATA_DIR": str(engine.settings.data_dir),
-        "EXOSEND_ENGINE_DATABASE_URL": role_url(engine.settings, Role.ENGINE).render_as_string(hide_password=False),
-        "EXOSEND_SMTP_URL": str(engine.settings.smtp_url),
-    }
+    environment = sender_environment(engine)
     command = [sys.executable, "-m", "deployments.pacer", str(os.getpid())]
     return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
 

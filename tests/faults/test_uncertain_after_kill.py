@@ -1,15 +1,13 @@
 """What a killed sender leaves in doubt, and each policy's end of it, with the mail server's log as the witness."""
 
-import os
 import signal
 
 import pytest
 
 from models.rules.uncertainty import Verdict
-from models.session import Role, role_url
 from tests.support.invariants import examine
 from tests.support.outbox import count, send_everything
-from tests.support.processes import mail_server
+from tests.support.processes import mail_server, sender_environment
 from tests.support.uncertain import check_counters, choose, resolve, ripen
 
 PEOPLE = 600
@@ -17,12 +15,7 @@ PEOPLE = 600
 
 def _kill_a_sender(engine, run, server) -> int:
     """Kill it in the middle and send the rest; how many are uncertain."""
-    environment = {
-        **os.environ,
-        "EXOSEND_DATA_DIR": str(engine.settings.data_dir),
-        "EXOSEND_ENGINE_DATABASE_URL": role_url(engine.settings, Role.ENGINE).render_as_string(hide_password=False),
-        "EXOSEND_SMTP_URL": str(engine.settings.smtp_url),
-    }
+    environment = sender_environment(engine)
     process = engine.drainer_process(run, environment)
     while process.poll() is None and (not server.log.exists() or server.log.read_bytes().count(b"\n") < 100):
         pass

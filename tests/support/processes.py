@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from models.session import Role, role_url
+from models.session import Role, role_url, secret_key
 from tests.support.engine import Engine, MailServer
 from tests.support.http_api import address
 from tests.support.smpp import smpp_url
@@ -64,6 +64,7 @@ def sender_environment(engine: Engine, **values: str) -> dict[str, str]:
     return {
         **os.environ,
         "EXOSEND_DATA_DIR": str(engine.settings.data_dir),
+        "EXOSEND_SECRET_KEY": secret_key(engine.settings),
         "EXOSEND_ENGINE_DATABASE_URL": role_url(engine.settings, Role.ENGINE).render_as_string(hide_password=False),
         "EXOSEND_SMTP_URL": str(engine.settings.smtp_url),
         "EXOSEND_LEASE_SECONDS": str(engine.settings.lease_seconds),
