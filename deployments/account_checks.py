@@ -1,4 +1,4 @@
-"""What `exosend doctor` says of the accounts that messages are sent by."""
+"""What `exosend doctor` says of the accounts that messages are sent by, and of the domains that they should have."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -10,6 +10,7 @@ from models.errors import SetupError
 from models.session import Database, Role
 from models.settings import Settings
 from models.store.circuits import standings
+from models.store.domain_registrations import registration_problems
 from models.store.provider_accounts import Account, accounts_of
 from tasks.providers.registry import provider_of
 
@@ -32,6 +33,7 @@ def look_at_accounts(settings: Settings) -> AccountFindings:
     try:
         with database.transaction(None) as session:
             accounts = [account for channel in ("email", "sms") for account in accounts_of(session, channel)]
+            problems = registration_problems(session)
             troubled = standings(session, [f"{account.channel}/{account.provider}" for account in accounts])
     except SQLAlchemyError:
         return found
@@ -41,6 +43,11 @@ def look_at_accounts(settings: Settings) -> AccountFindings:
         found.findings.append(_account(settings, account, troubled.keys()))
         if account.organization_id is None:
             found.channels.add(account.channel)
+    names = {account.provider: f"{account.vendor} {account.name}" for account in accounts}
+    for each in problems:
+        many = "1 domain is" if each.domains == 1 else f"{each.domains} domains are"
+        text = f"{many} not registered with {names.get(each.provider, each.provider)}: {each.problem}"
+        found.findings.append(Finding("email domains", Grade.NOTE, text))
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from deployments.http_sink_protocol import Refused, Taken
+from deployments.http_sink_protocol import Answered, Refused, Taken
 from models.rules.reports import ReportKind
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 
@@ -51,6 +51,15 @@ class InfobipApi:
         told = [self._told(message["destinations"][0]["to"]) for message in messages]
         taken = [f"+{each['destination']}" for each in told if each["status"]["groupId"] == 1]
         return Taken(taken, orjson.dumps({"bulkId": "a28dd97c-2222-4fcf", "messages": told}))
+
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """See Api."""
+        del body
+        if (method, target) != ("GET", "/account/1/balance"):
+            return None
+        if headers.get("authorization") != self._authorization:
+            return Answered(401, self.error(401, "Invalid login details"))
+        return Answered(200, orjson.dumps({"balance": 20.12, "currency": "EUR"}))
 
     def error(self, status: int, text: str) -> bytes:
         """See Api."""

@@ -13,8 +13,9 @@ from typing import Any
 
 import orjson
 
+from deployments import http_sink_domains
 from deployments.http_sink_events import fingerprint, is_hard, of_messages, said
-from deployments.http_sink_protocol import Refused, Taken
+from deployments.http_sink_protocol import Answered, Refused, Taken
 from models.rules.reports import ReportKind
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 
@@ -34,6 +35,7 @@ class MailgunApi:
     def __init__(self, account: tuple[str, str]) -> None:
         self._authorization = "Basic " + base64.b64encode(":".join(account).encode()).decode()
         self._numbers = count(1)
+        self.domains = http_sink_domains.Domains()
         self.kept: dict[str, dict[str, str]] | None = None
 
     def handle(self, target: str, headers: Mapping[str, str], body: bytes) -> Taken | Refused:
@@ -51,6 +53,14 @@ class MailgunApi:
             self.kept |= {recipient: _filled(fields, recipient) for recipient in recipients}
         id_ = f"<20261123.{next(self._numbers)}@{found[1]}>"
         return Taken(recipients, orjson.dumps({"id": id_, "message": "Queued. Thank you."}))
+
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """See Api."""
+        if not target.startswith(("/v3/domains", "/v4/domains")):
+            return None
+        if headers.get("authorization") != self._authorization:
+            return Answered(401, b"Forbidden")
+        return http_sink_domains.mailgun(self.domains, method, target, body)
 
     def error(self, status: int, text: str) -> bytes:
         """See Api."""

@@ -10,11 +10,13 @@ from uuid import uuid4
 
 import orjson
 
+from deployments import http_sink_domains
 from deployments.http_sink_events import is_hard, of_messages, said
-from deployments.http_sink_protocol import Refused, Taken
+from deployments.http_sink_protocol import Answered, Refused, Taken
 from models.rules.reports import ReportKind
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 
+ACCOUNT_TOKEN = "token-of-the-account"  # noqa: S105  # the one that it asks for
 _MOST_MESSAGES = 500
 _MOST_BYTES = 50_000_000
 _MOST_BYTES_OF_ONE = 10_000_000
@@ -26,6 +28,7 @@ class PostmarkApi:
 
     def __init__(self, account: tuple[str, str]) -> None:
         self._token = account[1]
+        self.domains = http_sink_domains.Domains()
         self.streams = {"outbound", "broadcast"}
         self.inactive: set[str] = set()  # recipients who bounced before
 
@@ -38,6 +41,18 @@ class PostmarkApi:
             return Refused(404 if limit is None else 413, b"")
         document = orjson.loads(body)
         return self._single(document) if target == "/email" else self._batch(document)
+
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """See Api."""
+        if (method, target) == ("GET", "/server"):
+            if headers.get("x-postmark-server-token") != self._token:
+                return Answered(401, _said(10, "The Server Token you provided is invalid."))
+            return Answered(200, orjson.dumps({"ID": 1, "Name": "Staging Testing", "DeliveryType": "Live"}))
+        if not target.startswith("/domains"):
+            return None
+        if headers.get("x-postmark-account-token") != ACCOUNT_TOKEN:
+            return Answered(401, _said(10, "The Account Token you provided is invalid."))
+        return http_sink_domains.postmark(self.domains, method, target, body)
 
     def error(self, status: int, text: str) -> bytes:
         """See Api."""

@@ -40,11 +40,24 @@ class Refused:
     headers: Headers = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A request that is about no message."""
+
+    status: int
+    answer: bytes
+    headers: Headers = ()
+
+
 class Api(Protocol):
     """One provider's API, as its documentation says."""
 
     def handle(self, target: str, headers: Mapping[str, str], body: bytes) -> Taken | Refused:
         """Look at a whole POST; names of headers are in lower case."""
+        ...
+
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """Answer a request about the account or its domains; None for any other, which sends."""
         ...
 
     def error(self, status: int, text: str) -> bytes:
@@ -72,7 +85,7 @@ class HttpSinkConnection(asyncio.Protocol):
         self._number = next(state.numbers)
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
-        self._head: tuple[str, dict[str, str]] | None = None
+        self._head: tuple[str, str, dict[str, str]] | None = None
         self._is_deaf = False
         self._accepted = 0
 
@@ -110,7 +123,7 @@ class HttpSinkConnection(asyncio.Protocol):
             if fault := self._state.script.at(Step.DATA, [], self._accepted):
                 self._follow(fault)
                 return False
-        target, headers = self._head
+        method, target, headers = self._head
         length = int(headers.get("content-length", "0"))
         if length > _MOST_BYTES:
             self._refuse(413, "Too large")
@@ -120,10 +133,13 @@ class HttpSinkConnection(asyncio.Protocol):
         body = bytes(self._buffer[:length])
         del self._buffer[:length]
         self._head = None
-        self._answer(target, headers, body)
+        self._answer(method, target, headers, body)
         return True
 
-    def _answer(self, target: str, headers: Mapping[str, str], body: bytes) -> None:
+    def _answer(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> None:
+        if (answered := self._state.api.manage(method, target, headers, body)) is not None:
+            self._write(answered.status, answered.answer, answered.headers)
+            return
         found = self._state.api.handle(target, headers, body)
         if isinstance(found, Refused):
             self._write(found.status, found.answer, found.headers)
@@ -184,7 +200,8 @@ class HttpSinkConnection(asyncio.Protocol):
             self._transport.abort()
 
 
-def _head(head: bytes) -> tuple[str, dict[str, str]]:
+def _head(head: bytes) -> tuple[str, str, dict[str, str]]:
     first, *lines = head.decode("latin-1").split("\r\n")
     pairs = (line.partition(":") for line in lines)
-    return first.split(" ")[1], {name.lower(): value.strip() for name, _, value in pairs}
+    method, target, _ = first.split(" ")
+    return method, target, {name.lower(): value.strip() for name, _, value in pairs}

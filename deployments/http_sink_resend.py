@@ -11,8 +11,9 @@ from uuid import uuid4
 import orjson
 from standardwebhooks import Webhook
 
+from deployments import http_sink_domains
 from deployments.http_sink_events import fingerprint, is_hard, of_messages, said
-from deployments.http_sink_protocol import Refused, Taken
+from deployments.http_sink_protocol import Answered, Refused, Taken
 from models.rules.reports import ReportKind
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 
@@ -32,6 +33,7 @@ class ResendApi:
 
     def __init__(self, account: tuple[str, str]) -> None:
         self._authorization = f"Bearer {account[1]}"
+        self.domains = http_sink_domains.Domains()
         self.seen: dict[str, tuple[bytes, Taken]] = {}
 
     def handle(self, target: str, headers: Mapping[str, str], body: bytes) -> Taken | Refused:
@@ -50,6 +52,14 @@ class ResendApi:
         if isinstance(found, Refused) or not key:
             return found
         return replace(found, keep=lambda: self.seen.update({key: (body, found)}))
+
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """See Api."""
+        if not target.startswith("/domains"):
+            return None
+        if headers.get("authorization") != self._authorization:
+            return Answered(401, _refused(401, "validation_error", "API key is invalid").answer)
+        return http_sink_domains.resend(self.domains, method, target, body)
 
     def error(self, status: int, text: str) -> bytes:
         """See Api."""

@@ -11,8 +11,9 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from deployments import http_sink_domains
 from deployments.http_sink_events import fingerprint, is_hard, of_messages, said
-from deployments.http_sink_protocol import Refused, Taken
+from deployments.http_sink_protocol import Answered, Refused, Taken
 from models.rules.reports import ReportKind
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 
@@ -40,6 +41,7 @@ class SendGridApi:
 
     def __init__(self, account: tuple[str, str]) -> None:
         self._authorization = f"Bearer {account[1]}"
+        self.domains = http_sink_domains.Domains()
         self.kept: dict[str, dict[str, Any]] | None = None
 
     def handle(self, target: str, headers: Mapping[str, str], body: bytes) -> Taken | Refused:
@@ -58,6 +60,14 @@ class SendGridApi:
         if self.kept is not None:
             self.kept |= {person["to"][0]["email"]: _filled(document, person) for person in people}
         return Taken(recipients, b"", 202, (("X-Message-Id", uuid4().hex[:22]),))
+
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """See Api."""
+        if not target.startswith(("/v3/scopes", "/v3/whitelabel/")):
+            return None
+        if headers.get("authorization") != self._authorization:
+            return Answered(401, self.error(401, "authorization required"))
+        return http_sink_domains.sendgrid(self.domains, method, target, body)
 
     def error(self, status: int, text: str) -> bytes:
         """See Api."""

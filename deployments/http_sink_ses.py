@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from deployments import http_sink_domains
 from deployments.http_sink_events import fingerprint, is_hard, of_messages, said
-from deployments.http_sink_protocol import Refused, Taken
+from deployments.http_sink_protocol import Answered, Refused, Taken
 from models.rules.reports import ReportKind
 from tasks.providers.aws_sns import signed_text
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
@@ -46,10 +47,11 @@ class SesApi:
 
     def __init__(self, account: tuple[str, str]) -> None:
         self._id, self._secret = account
+        self.domains = http_sink_domains.Domains()
 
     def handle(self, target: str, headers: Mapping[str, str], body: bytes) -> Taken | Refused:
         """See Api."""
-        if refused := self._unsigned(target, headers, body):
+        if refused := self._unsigned("POST", target, headers, body):
             return refused
         if target != "/v2/email/outbound-emails":
             return _refused(404, "UnknownOperationException", "")
@@ -59,11 +61,19 @@ class SesApi:
             return _refused(400, *mistake)
         return Taken(recipients, orjson.dumps({"MessageId": f"0102{uuid4().hex[:12]}-{uuid4()}-000000"}))
 
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """See Api."""
+        if not target.startswith(("/v2/email/identities", "/v2/email/account")):
+            return None
+        if refused := self._unsigned(method, target, headers, body):
+            return Answered(refused.status, refused.answer, refused.headers)
+        return http_sink_domains.ses(self.domains, method, target, body)
+
     def error(self, status: int, text: str) -> bytes:
         """See Api."""
         return orjson.dumps({"message": text, "code": str(status)})
 
-    def _unsigned(self, target: str, headers: Mapping[str, str], body: bytes) -> Refused | None:
+    def _unsigned(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Refused | None:
         """What is said of a signature that is not there, or is wrong (Signature Version 4)."""
         found = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
         stamp = headers.get("x-amz-date", "")
@@ -79,7 +89,7 @@ class SesApi:
             return _refused(403, "InvalidSignatureException", f"Signature expired: {stamp}")
         signed = [(name, headers.get(name, "")) for name in names.split(";")]
         lines = [f"{name}:{value}" for name, value in signed]
-        request = "\n".join(["POST", target, "", *lines, "", names, hashlib.sha256(body).hexdigest()])
+        request = "\n".join([method, target, "", *lines, "", names, hashlib.sha256(body).hexdigest()])
         scope = f"{day}/{region}/ses/aws4_request"
         text = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(request.encode()).hexdigest()}"
         key = f"AWS4{self._secret}".encode()

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlencode
 
 import orjson
 
-from deployments.http_sink_protocol import Refused, Taken
+from deployments.http_sink_protocol import Answered, Refused, Taken
 from models.rules.reports import ReportKind
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 from tasks.providers.vendors.twilio import signature
@@ -50,6 +50,15 @@ class TwilioApi:
             "direction": "outbound-api",
         }
         return Taken([to], orjson.dumps(answer), 201)
+
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """See Api."""
+        del body
+        if (method, target) != ("GET", self._target.removesuffix("/Messages.json") + ".json"):
+            return None
+        if headers.get("authorization") != self._authorization:
+            return Answered(401, self.error(401, "Authenticate"))
+        return Answered(200, orjson.dumps({"friendly_name": "Acme", "status": "active", "type": "Full"}))
 
     def error(self, status: int, text: str) -> bytes:
         """See Api."""

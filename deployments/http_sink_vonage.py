@@ -10,7 +10,7 @@ from uuid import UUID
 
 import orjson
 
-from deployments.http_sink_protocol import Refused, Taken
+from deployments.http_sink_protocol import Answered, Refused, Taken
 from models.rules.reports import ReportKind
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 from tasks.providers.json_web_token import signed_hs256
@@ -43,6 +43,15 @@ class VonageApi:
             return self._refused(422, "messages#1020", "Invalid params", mistake)
         answer = {"message_uuid": str(UUID(int=next(self._numbers)))}
         return Taken([f"+{fields['to']}"], orjson.dumps(answer), 202)
+
+    def manage(self, method: str, target: str, headers: Mapping[str, str], body: bytes) -> Answered | None:
+        """See Api."""
+        del body
+        if (method, target) != ("GET", "/account/get-balance"):
+            return None
+        if headers.get("authorization") != self._authorization:
+            return Answered(401, orjson.dumps({"error-code": "401", "error-code-label": "authentication failed"}))
+        return Answered(200, orjson.dumps({"value": 10.28, "autoReload": False}))
 
     def error(self, status: int, text: str) -> bytes:
         """See Api."""

@@ -1,5 +1,6 @@
 """Email domains: what mail may come from, and the DNS records that show it."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -10,24 +11,44 @@ from api.schemas.envelopes import Nothing, answer_of, array_of, done, found
 from api.scope import own, resources, scope
 from api.starter import start_flow
 from models.pipelines import VERIFY_DOMAIN, VerifyDomain, start_key
+from models.rules.provider_names import vendor_of
 from models.store import email_domains
+from models.store.domain_registrations import registrations_of
 from models.store.organizations import read_organization
-from models.tables import EmailDomain, Run
+from models.tables import DomainRegistration, EmailDomain, Run
 from tasks.domains.keys import with_key
-from tasks.domains.verifying import records_of
+from tasks.domains.verifying import shown_records
 
 blueprint = Blueprint("Email domains", __name__, "Domains that mail comes from, and their DNS records.")
 
 
-def _shown(domain: EmailDomain) -> dict[str, Any]:
+Registrations = Mapping[UUID, Sequence[DomainRegistration]]
+
+_OF_ACCOUNT = "The provider could not be asked, or does not let us in; it is asked again."
+
+
+def _shown(domain: EmailDomain, known: Registrations | None = None) -> dict[str, Any]:
+    """`known`: registrations of this domain and others, where they were read together."""
     settings = resources().settings
     domain = with_key(own().session, domain, settings)
+    registrations = (registrations_of(*own(), [domain.id]) if known is None else known).get(domain.id, ())
     columns = {column.key: getattr(domain, column.key) for column in domain.__table__.columns}
     return {
         **columns,
         "from_email_default": domain.default_from_email,
         "from_name_default": domain.default_from_name,
-        "dns_records": records_of(domain, settings).listed(),
+        "dns_records": shown_records(domain, registrations, settings),
+        "registrations": [_registration(each) for each in registrations],
+    }
+
+
+def _registration(row: DomainRegistration) -> dict[str, Any]:
+    """What is wrong with an account is for operators, who see it in `exosend doctor`."""
+    return {
+        "provider": vendor_of(row.provider),
+        "status": row.state,
+        "problem": _OF_ACCOUNT if row.is_of_account else row.problem,
+        "last_checked_at": row.asked_at,
     }
 
 
@@ -38,7 +59,9 @@ def list_email_domains() -> dict[str, Any]:
 
     All of them, newest first, each with the DNS records that it needs.
     """
-    return found([_shown(domain) for domain in email_domains.list_domains(*own())])
+    domains = email_domains.list_domains(*own())
+    known = registrations_of(*own(), [domain.id for domain in domains])
+    return found([_shown(domain, known) for domain in domains])
 
 
 @blueprint.route("/email-domains", methods=["POST"])
@@ -47,7 +70,8 @@ def list_email_domains() -> dict[str, Any]:
 def create_email_domain(arguments: Arguments) -> dict[str, Any]:
     """Add an email domain
 
-    Enter its `dns_records` at the registrar, then have it verified.
+    Enter its `dns_records` at the registrar, then have it verified. Within seconds it is added to the providers that
+    send for it, and what they want in DNS is among its `dns_records` then.
     """
     values = arguments()
     domain = email_domains.create_domain(

@@ -6,9 +6,11 @@ from marshmallow import Schema, fields
 
 from api.schemas.fields import ONE_LINE, REQUIRED, Address, Choice, Identifier, Input, Text, Time
 from models.rules.domain_names import is_public_suffix, normalise_domain
+from models.rules.registration import Registration
 
 STATUSES = ("pending", "verified", "failed")
 REGIONS = ("eu", "us")
+REGISTRATIONS = tuple(state.value for state in Registration if state is not Registration.LEAVING)
 
 
 class DomainName(fields.String):
@@ -47,11 +49,30 @@ class DnsRecordSchema(Schema):
     type = fields.String(required=True)
     name = fields.String(required=True, metadata={"description": "The whole name."})
     value = fields.String(required=True, metadata={"description": "Plain, as registrars' forms want it."})
+    priority = fields.Integer(required=True, allow_none=True, metadata={"description": "Of an MX record."})
     host = fields.String(
         required=True, metadata={"description": "The name within the zone of the registered domain; @ is the zone."}
     )
     ttl = fields.Integer(required=True, metadata={"description": "Seconds."})
     zone_line = fields.String(required=True, metadata={"description": "As a line of a zone file: quoted, for BIND."})
+    provider = fields.String(
+        required=True, allow_none=True, metadata={"description": "The vendor that wants it; null: ExoSend itself."}
+    )
+
+
+class RegistrationSchema(Schema):
+    """How a domain stands with a provider that sends for it."""
+
+    provider = fields.String(required=True, metadata={"description": "The vendor."})
+    status = Choice(
+        REGISTRATIONS,
+        required=True,
+        metadata={"description": "registered: it has the domain, and did not find its records in DNS yet."},
+    )
+    problem = fields.String(
+        required=True, allow_none=True, metadata={"description": "What it says is wrong, or what is to be done."}
+    )
+    last_checked_at = Time(required=True, allow_none=True)
 
 
 class EmailDomainSchema(Schema):
@@ -74,6 +95,7 @@ class EmailDomainSchema(Schema):
         required=True,
         metadata={"description": "What the last check found wrong, by `spf`, `dkim` and `dmarc`."},
     )
+    registrations = fields.List(fields.Nested(RegistrationSchema), required=True)
     last_checked_at = Time(required=True, allow_none=True)
     drifting_since = Time(
         required=True,

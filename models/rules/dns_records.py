@@ -6,34 +6,56 @@ an owner put into a record is his business: only what ExoSend's mail needs must 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 TTL_SECONDS = 3600
 """What is proposed for how long resolvers keep a record."""
 _STRING_MAX = 255  # octets of one string of a TXT record (RFC 1035, section 3.3.14)
 
 DMARC_POLICIES = frozenset({"none", "quarantine", "reject"})
+_TYPES = {"TXT", "CNAME", "MX"}
 _ALL = re.compile(r"[+?~-]?all", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class DnsRecord:
     """A record as an owner enters it. `value` is one text; a registrar splits it where DNS needs that. `host`: the name
-    within the zone of the registered domain, as most registrars' forms want it; `@` is the zone itself."""
+    within the zone of the registered domain, as most registrars' forms want it; `@` is the zone itself. `provider`: the
+    vendor that wants it, None for what ExoSend itself needs. `priority`: of an MX record."""
 
     type: str
     name: str
     value: str
     host: str = ""
     ttl: int = TTL_SECONDS
+    provider: str | None = None
+    priority: int | None = None
 
     @property
     def zone_line(self) -> str:
-        """The record as a line of a zone file (RFC 1035, section 5.1), as BIND reads it: quoted, in strings of at most
-        255 octets, the name absolute."""
+        """The record as a line of a zone file (RFC 1035, section 5.1), as BIND reads it: texts quoted, in strings of at
+        most 255 octets, names absolute."""
+        if self.type != "TXT":
+            priority = "" if self.priority is None else f"{self.priority} "
+            return f"{self.name}. {self.ttl} IN {self.type} {priority}{self.value.rstrip('.')}."
         parts = [self.value[at : at + _STRING_MAX] for at in range(0, len(self.value), _STRING_MAX)]
         quoted = " ".join('"' + part.replace("\\", "\\\\").replace('"', '\\"') + '"' for part in parts)
         return f"{self.name}. {self.ttl} IN {self.type} {quoted}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRecord:
+    """A record that a vendor wants to find: its whole name, and what it holds, not quoted."""
+
+    type: str
+    name: str
+    value: str
+    priority: int | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether an owner can enter it: a vendor's answer may leave out what there is not."""
+        return self.type in _TYPES and bool(self.name and self.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +93,47 @@ def needed_records(
     `zone`: the domain, or one above it, whose records its owner edits."""
 
     def record(name: str, value: str) -> DnsRecord:
-        return DnsRecord("TXT", name, value, name.removesuffix(zone or domain).rstrip(".") or "@")
+        return DnsRecord("TXT", name, value, _host(name, zone or domain))
 
     return NeededRecords(
         spf=record(domain, f"v=spf1 include:{spf_include} ~all"),
         dkim=record(f"{selector}._domainkey.{domain}", f"v=DKIM1; k=rsa; p={public_key}"),
         dmarc=record(f"_dmarc.{domain}", "v=DMARC1; p=none;"),
     )
+
+
+def with_providers(
+    needed: NeededRecords, wanted: Mapping[str, Sequence[ProviderRecord]], zone: str
+) -> tuple[DnsRecord, ...]:
+    """All that an owner enters: what is needed, and what vendors want beside it, by the vendor's name.
+
+    A domain has one SPF record (RFC 7208, section 4.5), so what a vendor wants in one of the same name is written into
+    ours. Of DMARC ours is as good, and what several vendors want is there once.
+    """
+    spf, more = needed.spf, []
+    seen = {(record.type, record.name, record.value) for record in needed.listed()}
+    for provider, records in wanted.items():
+        for each in records:
+            name = each.name.lower().rstrip(".")
+            if each.type == "TXT" and name == spf.name and is_spf(each.value):
+                spf = replace(spf, value=_joined_spf(spf.value, each.value))
+            elif name != needed.dmarc.name and (each.type, name, each.value) not in seen:
+                seen.add((each.type, name, each.value))
+                host = _host(name, zone)
+                more.append(DnsRecord(each.type, name, each.value, host, provider=provider, priority=each.priority))
+    return (spf, needed.dkim, needed.dmarc, *more)
+
+
+def _joined_spf(ours: str, theirs: str) -> str:
+    """Our record with the other's mechanisms before its end."""
+    *terms, end = ours.split()
+    known = {term.lower() for term in terms}
+    added = [term for term in theirs.split()[1:] if not _ALL.fullmatch(term) and term.lower() not in known]
+    return " ".join([*terms, *added, end])
+
+
+def _host(name: str, zone: str) -> str:
+    return name.removesuffix(zone).rstrip(".") or "@"
 
 
 def is_spf(text: str) -> bool:

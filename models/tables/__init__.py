@@ -13,6 +13,7 @@ from models.tables.money import LedgerEntry, Price
 from models.tables.organizations import Organization
 from models.tables.provider_accounts import ProviderAccount
 from models.tables.reconciliations import Reconciliation
+from models.tables.registrations import DomainRegistration
 from models.tables.requests import IdempotencyKey, RequestCount
 from models.tables.rollups import DailyCount, RunClient, RunLink, SoftBounce
 from models.tables.runs import Chunk, Content, Deferral, DroppedRecipient, Run, RunFlow
@@ -38,6 +39,7 @@ __all__ = [
     "Content",
     "DailyCount",
     "Deferral",
+    "DomainRegistration",
     "DroppedRecipient",
     "EmailDomain",
     "EmailTemplate",

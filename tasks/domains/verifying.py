@@ -1,7 +1,8 @@
 """The check of a domain: what DNS holds, against what it must hold."""
 
 import logging
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -9,15 +10,24 @@ from sqlalchemy import func
 
 from models.errors import SetupError
 from models.rules.dns_problems import dkim_problem, dmarc_problem, spf_problem
-from models.rules.dns_records import Findings, NeededRecords, needed_records
+from models.rules.dns_records import (
+    DnsRecord,
+    Findings,
+    NeededRecords,
+    ProviderRecord,
+    needed_records,
+    with_providers,
+)
 from models.rules.domain_names import zone_of
 from models.rules.lifecycle import RunState
+from models.rules.provider_names import vendor_of
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
+from models.store.domain_registrations import ask_about_domain_now, records_in
 from models.store.email_domains import domain_to_verify, record_findings
 from models.store.runs import fail_run, find_run, lock_run, move_run
 from models.store.webhook_deliveries import tell_domain_checked
-from models.tables import EmailDomain, Run
+from models.tables import DomainRegistration, EmailDomain, Run
 from tasks.domains.keys import signing_key_published
 from tasks.domains.lookup import TxtLookup
 
@@ -45,6 +55,16 @@ def records_of(domain: EmailDomain, settings: Settings) -> NeededRecords:
         public_key=domain.dkim_public_key,
         zone=zone_of(domain.domain),
     )
+
+
+def shown_records(
+    domain: EmailDomain, registrations: Sequence[DomainRegistration], settings: Settings
+) -> tuple[DnsRecord, ...]:
+    """All records that its owner enters, those that providers want among them."""
+    wanted: dict[str, list[ProviderRecord]] = defaultdict(list)
+    for each in registrations:
+        wanted[vendor_of(each.provider)] += records_in(each)
+    return with_providers(records_of(domain, settings), wanted, zone_of(domain.domain))
 
 
 def run_verification(
@@ -112,6 +132,7 @@ def _record(database: Database, run: Run, findings: Findings) -> Verdict | None:
             return None
         before = domain.status
         status = record_findings(session, domain, findings)
+        ask_about_domain_now(session, domain.id)
         if status != before:
             tell_domain_checked(session, domain)
         log.info("Domain %s is %s: %s", domain.domain, status, findings)

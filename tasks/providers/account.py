@@ -25,7 +25,7 @@ class ProviderAccount:
     """
 
     vendor: str
-    user: str
+    user: str = field(repr=False)  # Postmark's is a token
     secret: str = field(repr=False)
     host: str | None = None
     port: int | None = None

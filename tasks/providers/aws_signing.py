@@ -1,4 +1,4 @@
-"""Signature Version 4 of Amazon Web Services, for a POST.
+"""Signature Version 4 of Amazon Web Services.
 
 Own, in forty lines, since the requests go out by the client that all providers share: an SDK brings its own, which
 tries again by itself and does not say whether a request was written. Compared with botocore's in the tests.
@@ -25,8 +25,10 @@ class AwsKey:
     service: str
 
 
-def signed_headers(key: AwsKey, host: str, target: str, body: bytes, at: datetime) -> tuple[tuple[str, str], ...]:
-    """The headers that a POST of JSON to `target` (a path without a query, percent-encoded) needs beside Host.
+def signed_headers(
+    key: AwsKey, host: str, target: str, body: bytes, at: datetime, *, method: str = "POST"
+) -> tuple[tuple[str, str], ...]:
+    """The headers that a request of JSON to `target` (a path without a query, percent-encoded) needs beside Host.
 
     `host` is the Host header's value. `at` is in UTC; AWS takes a request until five minutes after it.
     """
@@ -34,7 +36,7 @@ def signed_headers(key: AwsKey, host: str, target: str, body: bytes, at: datetim
     headers = {"content-type": "application/json", "host": host, "x-amz-date": stamp}
     names = ";".join(headers)
     lines = "".join(f"{name}:{value}\n" for name, value in headers.items())
-    request = "\n".join(["POST", target, "", lines, names, hashlib.sha256(body).hexdigest()])
+    request = "\n".join([method, target, "", lines, names, hashlib.sha256(body).hexdigest()])
     scope = f"{stamp[:8]}/{key.region}/{key.service}/aws4_request"
     text = "\n".join([ALGORITHM, stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
     signature = hmac.new(_signing_key(key, stamp[:8]), text.encode(), hashlib.sha256).hexdigest()

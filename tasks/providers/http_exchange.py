@@ -6,8 +6,12 @@ written and not answered may have been (base.py).
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 
 ABORTED, CONNECTION, CONTENT, PROTOCOL, TIMEOUT, TLS = "aborted", "connection", "content", "protocol", "timeout", "tls"
+
+_MOST_SECONDS = 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,16 @@ class Unanswered:
 
 
 Result = Answer | Unwritten | Unanswered
+
+
+def retry_after_seconds(header: str) -> float | None:
+    """RFC 9110 section 10.2.3: seconds, or a date. At most a day; None for what is neither."""
+    text = header.strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _MOST_SECONDS)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), _MOST_SECONDS)

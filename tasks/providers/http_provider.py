@@ -12,15 +12,24 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from math import inf
 
 import orjson
 
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
 from tasks.providers.http_client import HttpClient, HttpServer
-from tasks.providers.http_exchange import ABORTED, CONTENT, PROTOCOL, Answer, Request, Result, Unanswered, Unwritten
+from tasks.providers.http_exchange import (
+    ABORTED,
+    CONTENT,
+    PROTOCOL,
+    Answer,
+    Request,
+    Result,
+    Unanswered,
+    Unwritten,
+    retry_after_seconds,
+)
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +37,6 @@ ACCOUNT = "account"
 _DETAIL_CHARACTERS = 500
 _MOST_ALONE = 8
 _THROTTLED_SECONDS = 1.0  # where a 429 does not say: else every message of the window would pay a try for it
-_MOST_SECONDS = 24 * 3600.0
 
 # What a status says where the vendor's own tables do not (RFC 9110 section 15). 408: the server did not get the whole
 # request. 502 and 504 are a gateway's, which does not know what became of what it passed on.
@@ -89,6 +97,26 @@ class Vendor(ABC):
     def meaning(self, answer: Answer) -> Meaning:
         """What another answer means."""
 
+    def check(self) -> ApiRequest | None:
+        """A harmless request that shows whether the account's key is taken; None where the vendor documents none."""
+        return None
+
+    def is_let_in(self, answer: Answer) -> bool:
+        """Whether the answer to `check` shows that it is."""
+        return 200 <= answer.status < 300
+
+    def words(self, answer: Answer, said: str) -> str:
+        """An answer's status and what it says, in one line and without a secret."""
+        said = self.clean(said) or "no word that is documented"
+        return f"{self.name} answers {answer.status}: {said}"[:_DETAIL_CHARACTERS]
+
+    def clean(self, text: str) -> str:
+        """One line, without what must not be shown."""
+        credentials = (value.partition(" ")[2] for name, value in self.server.headers if name == "Authorization")
+        for secret in filter(None, (*self.secrets, *credentials)):
+            text = text.replace(secret, "***")
+        return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in text)).strip()
+
 
 class HttpProvider:
     """See the module. Where an account is refused (401, 403) no message is to blame: they are UNSENT, code `account`,
@@ -97,10 +125,8 @@ class HttpProvider:
     def __init__(self, vendor: Vendor) -> None:
         self.name = vendor.name
         self.capabilities = vendor.capabilities
-        self._vendor = vendor
+        self.vendor = vendor
         self._client = HttpClient(vendor.server)
-        credentials = (value.partition(" ")[2] for name, value in vendor.server.headers if name == "Authorization")
-        self._secrets = tuple(secret for secret in (*vendor.secrets, *credentials) if secret)
 
     def __repr__(self) -> str:
         return f"HttpProvider({self.name}, {self._client!r})"
@@ -176,13 +202,13 @@ class HttpProvider:
     def _calls(self, messages: Sequence[OutgoingMessage], outcomes: dict[int, Outcome]) -> list[Call]:
         """The requests; of a message that cannot be put into one, the outcome is added to `outcomes`."""
         try:
-            return self._vendor.calls(messages)
+            return self.vendor.calls(messages)
         except Exception:  # one message's odd data: nothing is written yet, and the others are to go out
             log.exception("%s: requests could not be put together.", self.name)
         calls: list[Call] = []
         for place, message in enumerate(messages):
             try:
-                calls += [Call(call.request, [place]) for call in self._vendor.calls([message])]
+                calls += [Call(call.request, [place]) for call in self.vendor.calls([message])]
             except Exception as error:
                 detail = f"The request could not be put together: {type(error).__name__}"
                 outcomes[place] = Outcome(OutcomeKind.REJECTED, code=CONTENT, detail=detail)
@@ -192,19 +218,19 @@ class HttpProvider:
         match result:
             case Unwritten(code=code, detail=detail):
                 kind = OutcomeKind.REJECTED if code == CONTENT else OutcomeKind.UNSENT
-                return [Outcome(kind, code=code, detail=self._clean(detail))] * len(carried)
+                return [Outcome(kind, code=code, detail=self.vendor.clean(detail))] * len(carried)
             case Unanswered(code=code, detail=detail):
-                return [Outcome(OutcomeKind.UNCERTAIN, code=code, detail=self._clean(detail))] * len(carried)
+                return [Outcome(OutcomeKind.UNCERTAIN, code=code, detail=self.vendor.clean(detail))] * len(carried)
             case Answer():
                 return self._read(result, carried)
 
     def _read(self, answer: Answer, carried: Sequence[OutgoingMessage]) -> Sequence[Outcome]:
         try:
             if 200 <= answer.status < 300:
-                references = self._vendor.references(answer, carried)
+                references = self.vendor.references(answer, carried)
                 if references is not None:
                     return [self._one(answer, said) for _, said in zip(carried, references, strict=True)]
-            meaning = self._vendor.meaning(answer)
+            meaning = self.vendor.meaning(answer)
         except Exception:
             log.exception("%s: an answer with the status %s could not be read.", self.name, answer.status)
             meaning = Meaning(None)
@@ -228,16 +254,9 @@ class HttpProvider:
             code = ACCOUNT
         elif answer.status == 429 or answer.status >= 500:
             code = str(answer.status)  # by which the engine knows that the provider is to be left alone for a while
-        said = self._clean(meaning.text) or "no word that is documented"
-        detail = f"{self.name} answers {answer.status}: {said}"[:_DETAIL_CHARACTERS]
+        detail = self.vendor.words(answer, meaning.text)
         held = kind in (OutcomeKind.DEFERRED, OutcomeKind.UNSENT)
         return Outcome(kind, code=code, detail=detail, retry_after_seconds=retry_after if held else None)
-
-    def _clean(self, text: str) -> str:
-        """One line, without what must not be shown."""
-        for secret in self._secrets:
-            text = text.replace(secret, "***")
-        return re.sub(r"\s+", " ", "".join(char if char.isprintable() else " " for char in text)).strip()
 
 
 def _is_open(result: Result) -> bool:
@@ -259,19 +278,6 @@ def by_status(status: int) -> OutcomeKind:
     if 300 <= status < 400:  # not followed: the credentials are for one server
         return OutcomeKind.UNSENT
     return _STATUSES.get(status, OutcomeKind.REJECTED if 400 <= status < 500 else OutcomeKind.UNCERTAIN)
-
-
-def retry_after_seconds(header: str) -> float | None:
-    """RFC 9110 section 10.2.3: seconds, or a date. At most a day; None for what is neither."""
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        return min(float(text[:9]), _MOST_SECONDS)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-    return min(max(0.0, (at - datetime.now(UTC)).total_seconds()), _MOST_SECONDS)
 
 
 def basic(user: str, secret: str) -> tuple[str, str]:

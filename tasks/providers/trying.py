@@ -9,8 +9,9 @@ from models.errors import SetupError
 from models.rules.ids import new_id
 from models.settings import Settings
 from models.store.provider_accounts import Account, open_url
-from tasks.providers.account import parse_account
+from tasks.providers.api_call import ApiRequest, NoAnswer, ask
 from tasks.providers.base import Outcome, OutgoingMessage
+from tasks.providers.http_provider import HttpProvider, Vendor
 from tasks.providers.registry import SMPP, SMTP, provider_of
 from tasks.providers.smpp_url import parse_smpp_url
 from tasks.providers.smtp_connection import SessionRefusedError, open_connection
@@ -21,7 +22,7 @@ _SEND_SECONDS = 120.0
 
 
 async def reach(settings: Settings, account: Account) -> str:
-    """Connect and, where the protocol has it before a message, log in; nothing is sent. Returns what was found.
+    """Connect and log in, or ask what only a known key is told; nothing is sent. Returns what was found.
 
     Raises SetupError, which says what is wrong and no secret.
     """
@@ -41,11 +42,26 @@ async def reach(settings: Settings, account: Account) -> str:
         return f"{smsc.host}:{smsc.port} answers; whether it lets us in, a message shows (--to)"
     provider = provider_of(settings, account)
     await provider.close()
-    parsed = parse_account(setting, url)
-    if parsed.host is None:
-        return "its URL can be used, and names no host of its own; a message shows the rest (--to)"
-    await _connect(parsed.host, parsed.port or (443 if parsed.tls else 80), tls=parsed.tls)
-    return f"{parsed.host} answers; whether it lets us in, a message shows (--to)"
+    assert isinstance(provider, HttpProvider)
+    server, request = provider.vendor.server, provider.vendor.check()
+    if request is None:
+        await _connect(server.host, server.port, tls=server.tls)
+        return f"{server.host} answers; whether it lets us in, a message shows (--to)"
+    return await asyncio.to_thread(_check, provider.vendor, request)
+
+
+def _check(vendor: Vendor, request: ApiRequest) -> str:
+    try:
+        answer = ask(vendor.server, request)
+    except NoAnswer as error:
+        raise SetupError(vendor.clean(str(error))) from None
+    host = request.host or vendor.server.host
+    if vendor.is_let_in(answer):
+        return f"{host} was reached, and the key is accepted"
+    said = vendor.words(answer, vendor.meaning(answer).text)
+    if answer.status in (401, 403):
+        raise SetupError(f"{host} was reached, and the key is refused: {said}")
+    raise SetupError(f"{host} was reached, and says nothing of the key: {said}")
 
 
 async def send_one(settings: Settings, account: Account, sender: str, recipient: str) -> Outcome:

@@ -14,7 +14,7 @@ from tests.support.dns_server import DnsServer
 
 FIELDS = {"id", "domain", "from_email_default", "from_name_default", "status", "spf_verified", "dkim_verified"}
 FIELDS |= {"dmarc_verified", "is_default", "dns_records", "verified_at", "created_at", "region"}
-FIELDS |= {"problems", "last_checked_at", "drifting_since"}
+FIELDS |= {"problems", "last_checked_at", "drifting_since", "registrations"}
 
 
 @pytest.fixture
@@ -49,6 +49,8 @@ def test_a_new_domain_is_pending_and_says_what_dns_must_hold(acme) -> None:
         "host": "news",
         "ttl": 3600,
         "zone_line": 'news.exosend.com. 3600 IN TXT "v=spf1 include:spf.exosend.com ~all"',
+        "provider": None,
+        "priority": None,
     }
     assert dkim["name"] == "exosend._domainkey.news.exosend.com"
     assert dkim["value"].startswith("v=DKIM1; k=rsa; p=MIIBIjAN")

@@ -1,10 +1,13 @@
 """A provider's HTTP API on loopback, and a provider that sends by it, as one call."""
 
 import asyncio
+import contextlib
+import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import uvloop
@@ -73,6 +76,37 @@ def sink_state(vendor: str, log: Path, *faults: dict[str, object], delay_seconds
     user, _, secret = ACCOUNTS[vendor].partition(":")
     script = FaultScript([Fault.model_validate(fault) for fault in faults])
     return HttpSinkState(APIS[vendor]((user, secret)), AcceptLog(log), script, delay_seconds)
+
+
+@dataclass(frozen=True)
+class RunningApi:
+    """An API of the sink that serves in a thread of its own: its account's URL, and the API itself."""
+
+    vendor: str
+    url: str
+    api: Any
+
+
+@contextlib.contextmanager
+def running_api(vendor: str, log: Path, account: str | None = None, path: str = "") -> Iterator[RunningApi]:
+    """For what waits for the vendor without a loop."""
+    state, started, stopped = sink_state(vendor, log), threading.Event(), threading.Event()
+    ports: list[int] = []
+
+    async def serve() -> None:
+        async with serving(state) as port:
+            ports.append(port)
+            started.set()
+            await asyncio.to_thread(stopped.wait)
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()))
+    thread.start()
+    try:
+        assert started.wait(10)
+        yield RunningApi(vendor, address(vendor, ports[0], account=account, path=path), state.api)
+    finally:
+        stopped.set()
+        thread.join()
 
 
 def texts(recipients: Sequence[str] | int, text: str = "Hello") -> list[OutgoingMessage]:

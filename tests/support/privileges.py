@@ -3,6 +3,7 @@
 API_PRIVILEGES = {
     **dict.fromkeys(["alembic_version", "deferrals", "dropped_recipients", "events", "heartbeats", "prices"], "S"),
     **dict.fromkeys(["daily_counts", "provider_circuits", "run_clients", "run_links", "sms_replies"], "S"),
+    "domain_registrations": "S",
     **dict.fromkeys(["audit_log", "ledger_entries"], "SI"),
     "organizations": "SIU",
     "admin_forms": "SIU",

@@ -16,6 +16,7 @@ Where its words are from, as read in November 2026:
 - delivery reports: https://www.infobip.com/docs/api/channels/sms/sms-messaging/logs-and-status-reports/receive-outbound-sms-message-report-v3
 - inbound: https://www.infobip.com/docs/api/channels/sms/inbound-sms/receive-inbound-sms-messages
 - security of callbacks: https://www.infobip.com/docs/api/platform/subscriptions-api/create-security-settings
+- the balance: https://www.infobip.com/docs/api/platform/account-management/get-account-balance
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,7 @@ import orjson
 from models.errors import SetupError
 from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.base import Capabilities, OutcomeKind, OutgoingMessage
 from tasks.providers.callback_fields import (
     check_basic,
@@ -103,6 +105,9 @@ class Infobip(Vendor):
         ):
             return None  # whose answer is whose is not certain
         return [_verdict(each) for each in told]
+
+    def check(self) -> ApiRequest:
+        return ApiRequest("GET", "/account/1/balance")
 
     def meaning(self, answer: Answer) -> Meaning:
         document = json_of(answer)

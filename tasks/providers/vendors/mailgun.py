@@ -16,6 +16,7 @@ Where its words are from, as read in November 2026:
   https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks
   https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks
 - events: https://documentation.mailgun.com/docs/mailgun/user-manual/events/events
+- the list of domains: https://documentation.mailgun.com/docs/mailgun/api-reference/openapi-final/tag/Domains
 """
 
 import hashlib
@@ -28,6 +29,7 @@ import orjson
 
 from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.base import Capabilities, Merge, OutcomeKind, OutgoingMessage, Places
 from tasks.providers.callback_fields import (
     check_age,
@@ -110,6 +112,9 @@ class Mailgun(Vendor):
     def references(self, answer: Answer, messages: Sequence[OutgoingMessage]) -> Sequence[str] | None:
         reference = text_at(json_of(answer), "id").strip("<>")
         return [reference] * len(messages) if reference else None
+
+    def check(self) -> ApiRequest:
+        return ApiRequest("GET", "/v4/domains?limit=1")
 
     def meaning(self, answer: Answer) -> Meaning:
         document = json_of(answer)

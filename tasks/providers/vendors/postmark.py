@@ -1,7 +1,8 @@
 """Email by Postmark: up to 500 messages in a call, each with an answer of its own.
 
 The account is `postmark://server:token@api.postmarkapp.com`: the token is the server's. A message stream other than
-`outbound` is named in the path: `postmark://server:token@api.postmarkapp.com/broadcast`.
+`outbound` is named in the path: `postmark://server:token@api.postmarkapp.com/broadcast`. Where domains are to be
+registered by us, the account's token stands for `server`: `postmark://account-token:server-token@api.postmarkapp.com`.
 
 Postmark does not sign its webhooks, and sends the user and the password that its URL has (https://user:password@…). An
 account's callback key is `user:password`.
@@ -11,6 +12,7 @@ Where its words are from, as read in November 2026:
 - statuses and error codes: https://postmarkapp.com/developer/api/overview#error-codes
 - webhooks: https://postmarkapp.com/developer/webhooks/webhooks-overview
 - types of bounces: https://postmarkapp.com/developer/api/bounce-api#bounce-types
+- the server that a token is for: https://postmarkapp.com/developer/api/server-api
 """
 
 import base64
@@ -21,6 +23,7 @@ import orjson
 
 from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.base import Capabilities, OutcomeKind, OutgoingMessage
 from tasks.providers.callback_fields import (
     check_basic,
@@ -40,7 +43,8 @@ from tasks.providers.letter import Enclosure, letter_of
 CHANNEL = "email"
 CAPABILITIES = Capabilities(messages_per_call=500, idempotent=False, answer_timeout_seconds=60, merges=True)
 
-_HOST = "api.postmarkapp.com"
+HOST = "api.postmarkapp.com"
+SERVER_ALONE = "server"
 _MOST_MESSAGES = 500
 _MOST_BYTES = 45_000_000  # 50 MB is the limit of a batch, 10 MB that of a message
 _METADATA = "exosend-id"  # names of at most 20 characters, values of at most 80
@@ -98,8 +102,8 @@ class Postmark(Vendor):
             ("Accept", "application/json"),
             ("Content-Type", "application/json"),
         )
-        self.server = account.server(_HOST, headers)
-        self.secrets = (account.secret,)
+        self.server = account.server(HOST, headers)
+        self.secrets = (account.secret, account.user if account.user != SERVER_ALONE else "")
         self._stream = account.path
 
     def calls(self, messages: Sequence[OutgoingMessage]) -> list[Call]:
@@ -119,6 +123,9 @@ class Postmark(Vendor):
             return None
         said = [_result(result) for result in results]
         return [each for each in said if each is not None] if None not in said else None
+
+    def check(self) -> ApiRequest:
+        return ApiRequest("GET", "/server")
 
     def meaning(self, answer: Answer) -> Meaning:
         document = json_of(answer)

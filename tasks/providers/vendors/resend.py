@@ -15,6 +15,7 @@ Where its words are from, as read in November 2026:
 - limits: https://resend.com/docs/api-reference/rate-limit
 - webhooks: https://resend.com/docs/webhooks/event-types
 - their signature: https://resend.com/docs/webhooks/verify-webhooks-requests, that of Standard Webhooks with other names
+- the list of domains: https://resend.com/docs/api-reference/domains/list-domains
 """
 
 import base64
@@ -30,6 +31,7 @@ from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.base import Capabilities, OutcomeKind, OutgoingMessage
 from tasks.providers.callback_fields import (
     check_age,
@@ -70,11 +72,13 @@ _ERRORS = {
     "invalid_idempotent_request": OutcomeKind.UNCERTAIN,
     "security_error": OutcomeKind.REJECTED,
 }
-# One name says three things: these texts are of the account, and of one sender's domain, which may be verified soon.
+# One name says many things: these texts are of the account, of one sender's domain, which may be verified soon, and of
+# a domain that somebody else has added.
 _TEXTS = {
     "api key is invalid": OutcomeKind.UNSENT,
     "you can only send testing emails": OutcomeKind.UNSENT,
     "domain is not verified": OutcomeKind.DEFERRED,
+    "registered already": OutcomeKind.REJECTED,
 }
 
 _KINDS = {
@@ -137,6 +141,13 @@ class Resend(Vendor):
             else:
                 return None
         return told
+
+    def check(self) -> ApiRequest:
+        return ApiRequest("GET", "/domains")
+
+    def is_let_in(self, answer: Answer) -> bool:
+        """Also a key that may send and do nothing else."""
+        return super().is_let_in(answer) or text_at(json_of(answer), "name") == "restricted_api_key"
 
     def meaning(self, answer: Answer) -> Meaning:
         document = json_of(answer)

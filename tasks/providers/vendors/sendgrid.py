@@ -15,6 +15,7 @@ Where its words are from, as read in November 2026:
 - events: https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/event
 - their signature:
   https://www.twilio.com/docs/sendgrid/for-developers/tracking-events/getting-started-event-webhook-security-features
+- what a key may do: https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions
 """
 
 import base64
@@ -33,6 +34,7 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.base import Capabilities, Merge, OutcomeKind, OutgoingMessage, Places
 from tasks.providers.callback_fields import check_age, json_value, moment, needed, our_id, payload, text_of
 from tasks.providers.callbacks import Callback, ForgedCallback, ProviderEvent, UnreadableCallback
@@ -107,6 +109,9 @@ class SendGrid(Vendor):
         """202, without a body. The id is of the request; its recipients' own begin with it."""
         reference = answer.headers.get("x-message-id", "")
         return [reference] * len(messages) if answer.status == 202 and reference else None
+
+    def check(self) -> ApiRequest:
+        return ApiRequest("GET", "/v3/scopes")
 
     def meaning(self, answer: Answer) -> Meaning:
         document = json_of(answer)

@@ -8,6 +8,7 @@ delivery, and the account's callback keys are the topics' ARNs (aws_sns.py says 
 Where its words are from, as read in November 2026:
 - SendEmail and its errors: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_SendEmail.html
 - errors of all actions: https://docs.aws.amazon.com/ses/latest/APIReference-V2/CommonErrors.html
+- GetAccount: https://docs.aws.amazon.com/ses/latest/APIReference-V2/API_GetAccount.html
 - 40 MB for a message: https://docs.aws.amazon.com/ses/latest/dg/quotas.html
 - events: https://docs.aws.amazon.com/ses/latest/dg/event-publishing-retrieving-sns-contents.html
 - bounces of an identity without event publishing:
@@ -24,6 +25,7 @@ import orjson
 
 from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.aws_signing import AwsKey, signed_headers
 from tasks.providers.aws_sns import sns_certificate_url, sns_confirmation_url, sns_message
 from tasks.providers.base import Capabilities, OutcomeKind, OutgoingMessage
@@ -123,11 +125,22 @@ class Ses(Vendor):
         return [reference] * len(messages) if reference else None
 
     def meaning(self, answer: Answer) -> Meaning:
-        document = json_of(answer)
-        # The name may be followed by an address of its definition, and begin with a namespace.
-        said = answer.headers.get("x-amzn-errortype") or text_at(document, "__type") or text_at(document, "code")
-        name = said.partition(":")[0].rpartition("#")[2]
+        document, name = json_of(answer), error_name(answer)
         return Meaning(_ERRORS.get(name), name or None, text_at(document, "message") or text_at(document, "Message"))
+
+    def request(self, method: str, target: str, document: object = None) -> ApiRequest:
+        """A signed request of any action."""
+        body = b"" if document is None else orjson.dumps(document)
+        now = datetime.now(UTC)
+        signed = signed_headers(self._key, self.server.authority, target, body, now, method=method)
+        return ApiRequest(method, target, body, signed)
+
+    def check(self) -> ApiRequest:
+        return self.request("GET", "/v2/email/account")
+
+    def is_let_in(self, answer: Answer) -> bool:
+        """Also where the key may send, and not look: it is known then."""
+        return super().is_let_in(answer) or error_name(answer) == "AccessDeniedException"
 
     def _body(self, message: OutgoingMessage) -> bytes:
         document: dict[str, object] = {
@@ -138,6 +151,13 @@ class Ses(Vendor):
         if self._configuration_set:
             document["ConfigurationSetName"] = self._configuration_set
         return orjson.dumps(document)
+
+
+def error_name(answer: Answer) -> str:
+    """The name of an error, which may be followed by an address of its definition, and begin with a namespace."""
+    document = json_of(answer)
+    said = answer.headers.get("x-amzn-errortype") or text_at(document, "__type") or text_at(document, "code")
+    return said.partition(":")[0].rpartition("#")[2]
 
 
 def certificate_url(callback: Callback, keys: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ Where its words are from, as read in November 2026:
 
 Each message names its own StatusCallback, with our id in the query, which the signature covers. Twilio signs no time:
 what comes again has the same key. A callback says no hour at which something happened, so it is that of its arrival.
+- the account: https://www.twilio.com/docs/iam/api/account
 """
 
 import base64
@@ -27,6 +28,7 @@ from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit, urluns
 from models.errors import SetupError
 from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.base import Capabilities, OutcomeKind, OutgoingMessage
 from tasks.providers.callback_fields import is_any, needed, our_id, payload, phone_number
 from tasks.providers.callbacks import Callback, ForgedCallback, InboundSms, ProviderEvent, UnreadableCallback
@@ -102,6 +104,9 @@ class Twilio(Vendor):
         document = json_of(answer)
         sid = text_at(document, "sid")
         return [sid] if _MESSAGE_SID.fullmatch(sid) and text_at(document, "status") not in _REFUSED else None
+
+    def check(self) -> ApiRequest:
+        return ApiRequest("GET", self._target.removesuffix("/Messages.json") + ".json")
 
     def meaning(self, answer: Answer) -> Meaning:
         document = json_of(answer)

@@ -14,6 +14,7 @@ Where its words are from, as read in November 2026:
 - the codes: https://developer.vonage.com/en/api-errors and https://developer.vonage.com/en/api-errors/messages
 - statuses: https://developer.vonage.com/en/messages/concepts/messages-status-callbacks
 - signatures: https://developer.vonage.com/en/getting-started/concepts/webhooks (HS256, whatever the dashboard says)
+- the balance: https://developer.vonage.com/en/account/code-snippets/account-balance
 """
 
 import base64
@@ -30,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from models.errors import SetupError
 from models.rules.reports import ReportKind
 from tasks.providers.account import ProviderAccount
+from tasks.providers.api_call import ApiRequest
 from tasks.providers.base import Capabilities, OutcomeKind, OutgoingMessage
 from tasks.providers.callback_fields import (
     json_object,
@@ -50,6 +52,7 @@ CHANNEL = "sms"
 CAPABILITIES = Capabilities(messages_per_call=500, idempotent=False, answer_timeout_seconds=60)
 
 _HOST = "api.nexmo.com"
+_BALANCE_HOST = "rest.nexmo.com"
 _TARGET = "/v1/messages"
 _JSON = (("Content-Type", "application/json"), ("Accept", "application/json"))
 _TOKEN_SECONDS = 900
@@ -106,6 +109,11 @@ class Vonage(Vendor):
         del messages
         reference = text_at(json_of(answer), "message_uuid")
         return [reference] if reference else None
+
+    def check(self) -> ApiRequest | None:
+        """None for an application: its token is not for this API."""
+        host = _BALANCE_HOST if self.server.host == _HOST else None
+        return None if self._application else ApiRequest("GET", "/account/get-balance", host=host)
 
     def meaning(self, answer: Answer) -> Meaning:
         problem = json_of(answer)

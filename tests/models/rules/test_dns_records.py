@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rules.dns_records import Findings, dkim_holds, dmarc_holds, needed_records, spf_holds
+from models.rules.dns_records import (
+    Findings,
+    ProviderRecord,
+    dkim_holds,
+    dmarc_holds,
+    needed_records,
+    spf_holds,
+    with_providers,
+)
 
 KEY = "MIIBIjANBgkq+/="
 INCLUDE = "spf.exosend.com"
@@ -17,6 +25,26 @@ def test_the_records_are_what_an_owner_pastes() -> None:
         ("TXT", "acme.com", "v=spf1 include:spf.exosend.com ~all"),
         ("TXT", "exosend._domainkey.acme.com", f"v=DKIM1; k=rsa; p={KEY}"),
         ("TXT", "_dmarc.acme.com", "v=DMARC1; p=none;"),
+    ]
+
+
+def test_what_providers_want_beside_it_is_pasted_with_it() -> None:
+    needed = needed_records("news.acme.com", spf_include=INCLUDE, selector="exosend", public_key=KEY, zone="acme.com")
+    spf = ProviderRecord("TXT", "News.acme.com.", "v=spf1 include:mailgun.org include:SPF.exosend.com -all")
+    key = ProviderRecord("CNAME", "s1._domainkey.news.acme.com", "s1.example.net.")
+    mx = ProviderRecord("MX", "send.news.acme.com", "feedback.example.net", 10)
+    another = ProviderRecord("TXT", "send.news.acme.com", "v=spf1 include:example.net ~all")
+    dmarc = ProviderRecord("TXT", "_dmarc.news.acme.com", "v=DMARC1; p=reject;")
+    ours, dkim, policy, *more = with_providers(
+        needed, {"mailgun": [spf, key], "resend": [key, mx, another, dmarc]}, "acme.com"
+    )
+    assert ours.value == "v=spf1 include:spf.exosend.com include:mailgun.org ~all"  # one SPF record for a name
+    assert spf_holds([ours.value], INCLUDE)
+    assert (dkim, policy) == (needed.dkim, needed.dmarc)
+    assert [(each.provider, each.host, each.zone_line) for each in more] == [
+        ("mailgun", "s1._domainkey.news", "s1._domainkey.news.acme.com. 3600 IN CNAME s1.example.net."),
+        ("resend", "send.news", "send.news.acme.com. 3600 IN MX 10 feedback.example.net."),
+        ("resend", "send.news", 'send.news.acme.com. 3600 IN TXT "v=spf1 include:example.net ~all"'),
     ]
 
 

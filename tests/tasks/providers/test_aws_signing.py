@@ -9,11 +9,14 @@ import pytest
 import time_machine
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from moto.server import ThreadedMotoServer
 
 from tasks.providers.account import parse_account
 from tasks.providers.aws_signing import AwsKey, signed_headers
 from tasks.providers.base import OutcomeKind
+from tasks.providers.registrar import DomainToRegister, registrar_of
 from tasks.providers.vendors import ses
 from tests.support.http_api import address, provider_at
 
@@ -39,6 +42,37 @@ def test_a_request_is_signed_as_amazons_own_library_signs_it(body, host):
     ours = signed_headers(AwsKey("AKID", "secret/+", "eu-west-1", "ses"), host, target, body, AT)
     assert dict(ours)["Authorization"] == request.headers["Authorization"]
     assert "secret" not in repr(AwsKey("AKID", "secret/+", "eu-west-1", "ses"))
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_every_method_is_signed_so(method):
+    host, target = "email.eu-west-1.amazonaws.com", "/v2/email/identities/acme.com"
+    request = AWSRequest(
+        method, f"https://{host}{target}", headers={"Content-Type": "application/json", "Host": host}, data=b""
+    )
+    with time_machine.travel(AT, tick=False):
+        botocore.auth.SigV4Auth(Credentials("AKID", "secret/+"), "ses", "eu-west-1").add_auth(request)
+    ours = signed_headers(AwsKey("AKID", "secret/+", "eu-west-1", "ses"), host, target, b"", AT, method=method)
+    assert dict(ours)["Authorization"] == request.headers["Authorization"]
+
+
+def test_another_ses_has_the_domains_that_are_registered():
+    """Moto's, whose identities are verified at once."""
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        registrar = registrar_of("ses", address("ses", server.get_host_and_port()[1]))
+        key = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # quick to make
+        plain = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        domain = DomainToRegister("news.acme.com", "acme.com", "eu", "exosend", plain)
+        assert registrar.find(domain) is None
+        assert registrar.add(domain).records == ()
+        found = registrar.find(domain)
+        assert found is not None
+        registrar.remove(domain)
+        assert registrar.find(domain) is None
+    finally:
+        server.stop()
 
 
 def test_another_ses_takes_what_is_sent(run_in, make_messages):

@@ -10,8 +10,8 @@ import pytest
 
 from deployments.http_sink import serving
 from tasks.providers.base import Merge, MergeContent, OutcomeKind, OutgoingMessage
-from tasks.providers.http_exchange import Answer
-from tasks.providers.http_provider import HttpProvider, by_status, retry_after_seconds
+from tasks.providers.http_exchange import Answer, retry_after_seconds
+from tasks.providers.http_provider import HttpProvider, by_status
 from tasks.providers.vendors.mailgun import Mailgun
 from tasks.providers.vendors.twilio import Twilio
 from tests.support.http_api import account_at, address, provider_at, sink_state, texts

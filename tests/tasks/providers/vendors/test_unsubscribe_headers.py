@@ -37,7 +37,7 @@ def composed(*, merges: bool) -> tuple[list[OutgoingMessage], list[str]]:
 def test_each_recipient_has_a_link_of_their_own(name: str) -> None:
     module = _vendors("email")[name]
     account = parse_account("EXOSEND_EMAIL_URL", f"{name}://{ACCOUNTS[name]}@api.vendor.example")
-    vendor = cast(Any, module.open_provider(account))._vendor
+    vendor = cast(Any, module.open_provider(account)).vendor
     for merges in {False, module.CAPABILITIES.merges}:
         messages, tokens = composed(merges=merges)
         said = b"\n".join(call.request.body for call in vendor.calls(messages))
