@@ -2,17 +2,19 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 
 from flask import Response
 
-# OWASP, "CSV Injection": a cell that begins with one of these is a formula, or becomes one.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+# OWASP, "CSV Injection": a cell that begins with one of these is a formula, or becomes one. Where lists are separated by
+# semicolons, as in most of Europe, Excel begins a cell behind each of them, quotes or not; and blanks before it go.
+_FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])")
 
 
 def neutral_cell(value: object) -> object:
-    """The value, with an apostrophe before a text that a spreadsheet would calculate."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value
+    """The value, with an apostrophe before each part of a text that a spreadsheet would calculate."""
+    return _FORMULA.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def csv_answer(file_name: str, header: Sequence[str], rows: Iterable[Sequence[object]]) -> Response:

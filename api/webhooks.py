@@ -45,7 +45,7 @@ CALLBACKS = Counter("exosend_callbacks", "Callbacks of providers, by what they w
 _ACCOUNT_SECONDS = 5.0  # a replaced key holds after that; the other one is still there until then
 _PER_SECOND, _BURST = 1000.0, 3000.0  # of one account and process: more than a granian worker answers
 _FORGED_PER_SECOND, _FORGED_BURST = 1.0, 30.0  # of one account and address
-_STRANGERS_PER_SECOND, _STRANGERS_BURST = 20.0, 100.0
+_STRANGERS_PER_SECOND, _STRANGERS_BURST = 5.0, 50.0  # of one address: not of all, who would shut out vendors
 _HEADERS_MAX = 16 * 1024
 _PROBLEM_MAX = 500
 
@@ -63,17 +63,17 @@ class Door:
     def account(self, found: Resources, vendor: str, name: str) -> CallbackAccount | None:
         """The account of that address; None: there is none. Asked of the database every few seconds.
 
-        Raises TooManyRequests where so many addresses of nobody are tried that asking would be a burden.
+        Raises TooManyRequests for who tries so many addresses of nobody that asking would be a burden.
         """
         at, account = self.accounts.get((vendor, name), (0.0, None))
         if account is not None and time.monotonic() - at < _ACCOUNT_SECONDS:
             return account
-        if account is None and not self.strangers.is_open(None):
+        if account is None and not self.strangers.is_open(request.remote_addr):
             raise TooManyRequests
         with found.database.transaction(None) as session:
             account = callback_account(session, found.settings, vendor, name)
         if account is None:
-            self.strangers.take(None)
+            self.strangers.take(request.remote_addr)
             self.accounts.pop((vendor, name), None)
         else:
             self.accounts[vendor, name] = time.monotonic(), account

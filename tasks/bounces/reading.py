@@ -6,12 +6,14 @@ a Message-ID proves anything.
 """
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message
+from email.policy import Compat32
 from email.utils import parsedate_to_datetime
 from uuid import UUID
 
@@ -27,11 +29,29 @@ log = logging.getLogger(__name__)
 #: Of a mail; what is longer is cut, as by servers that return the whole message. Reports come first.
 MAIL_BYTES_MAX = 1024 * 1024
 _PARTS_MAX = 50
+# Each line is compared with the boundaries of all parts it stands in: of three hundred, a megabyte took nine seconds.
+_BOUNDARIES_MAX = 20
+_BOUNDARY = re.compile(rb"\bboundary(?:\*[0-9]*)*+\s*+=", re.IGNORECASE)
+_HEADER_MAX = 4000
+_LOGGED_MAX = 100
+_NOT_PRINTED = re.compile(r"[^ -~]")
 _WORDS_MAX = 20_000
 _REASON_MAX = 500
 # RFC 5965, 3.1 and 3.5, and RFC 6650. "not-spam" is the opposite, "auth-failure" (RFC 6591) about our DKIM.
 _COMPLAINTS = {"abuse", "fraud", "virus", "other"}
 _FAREWELLS = {"opt-out", "opt-out-list"}
+
+
+class _Short(Compat32):
+    """Headers are cut: reading a megabyte of parameters or encoded words takes seconds, or hours."""
+
+    def header_source_parse(self, sourcelines: list[str]) -> tuple[str, str]:
+        """See email.policy.Policy."""
+        name, value = super().header_source_parse(sourcelines)
+        return name, value[:_HEADER_MAX]
+
+
+_SHORT = _Short()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +73,10 @@ def read_mail(content: bytes, return_paths: ReturnPaths, received_at: datetime, 
 
 
 def _read(content: bytes, return_paths: ReturnPaths, received_at: datetime, recipient: str | None) -> Read:
-    mail = message_from_bytes(content[:MAIL_BYTES_MAX])
+    content = content[:MAIL_BYTES_MAX]
+    if len(_BOUNDARY.findall(content)) > _BOUNDARIES_MAX:
+        return Read("It has parts within parts.")
+    mail = message_from_bytes(content, policy=_SHORT)
     parts = [part for part, _ in zip(mail.walk(), range(_PARTS_MAX), strict=False)]
     messages = return_paths.messages_in([recipient or ""]) or return_paths.messages_in(_texts(content, parts))
     if len(messages) != 1:
@@ -79,7 +102,8 @@ def _delivery_status(part: Message, message_id: UUID, at: datetime) -> Read:
         return _bounced(message_id, status_in(_field(failed, "Status")), diagnostic, at)
     if "delivered" in actions:  # asked for by nobody, and true all the same
         return Read("It was delivered.", ProviderEvent(f"{message_id}:delivered", ReportKind.DELIVERED, at, message_id))
-    return Read(f"Nothing is final: {', '.join(sorted(actions)) or 'no recipient'}.")
+    said = ", ".join(sorted(actions))[:_LOGGED_MAX]
+    return Read(f"Nothing is final: {_NOT_PRINTED.sub('?', said) or 'no recipient'}.")
 
 
 def _feedback(part: Message, message_id: UUID, at: datetime) -> Read:
@@ -91,7 +115,7 @@ def _feedback(part: Message, message_id: UUID, at: datetime) -> Read:
     if kind in _FAREWELLS:
         event = ProviderEvent(f"{message_id}:unsubscribed", ReportKind.UNSUBSCRIBED, at, message_id)
         return Read("It is a farewell.", event)
-    return Read(f"It is feedback of the type {kind[:50]!r}, which changes nothing.")
+    return Read(f"It is feedback of the type {ascii(kind[:50])}, which changes nothing.")
 
 
 def _odd(mail: Message, parts: list[Message], message_id: UUID, at: datetime) -> Read:
@@ -126,7 +150,7 @@ def _groups(part: Message) -> list[Message]:
     if isinstance(payload, list):
         return [group for group in payload if isinstance(group, Message)]
     texts = _words(part).replace("\r\n", "\n").strip().split("\n\n")
-    return [message_from_bytes(text.encode("utf-8", "replace")) for text in texts]
+    return [message_from_bytes(text.encode("utf-8", "replace"), policy=_SHORT) for text in texts]
 
 
 def _field(group: Message, name: str) -> str:
@@ -139,7 +163,7 @@ def _field(group: Message, name: str) -> str:
 
 def _texts(content: bytes, parts: list[Message]) -> Iterator[str]:
     """Where a return path may stand: the mail as it came, and its parts decoded."""
-    yield content[:MAIL_BYTES_MAX].decode("latin-1")
+    yield content.decode("latin-1")
     for part in parts:
         if part.get("Content-Transfer-Encoding", "7bit").strip().lower() in {"base64", "quoted-printable"}:
             yield _words(part)
@@ -153,6 +177,6 @@ def _words(part: Message) -> str:
 def _date(mail: Message, received_at: datetime) -> datetime:
     try:
         at = parsedate_to_datetime(str(mail.get("Date", "")))
-    except ValueError:
+    except (ValueError, OverflowError):  # a zone of a billion hours
         return received_at
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)

@@ -17,9 +17,11 @@ from tasks.content.stylesheet import StyleWords, protect_style_attributes, split
 INLINED_MAX = 1_000_000
 #: Most selectors × elements: premailer looks at each pair, and takes about 3 s for as many.
 PAIRS_MAX = 2_000_000
+#: Most selectors: cssutils and premailer take 2.5 s for as many, and four times that for twice as many.
+SELECTORS_MAX = 4000
 
-_STYLE = re.compile(r"<!--.*?-->|<style(?P<attributes>[^>]*)>(?P<css>.*?)</style\s*>", re.DOTALL | re.IGNORECASE)
-_MEDIA = re.compile(r"""\bmedia\s*=\s*["']?\s*(?!(?:all|screen)\s*["'>]?\s*$)\w""", re.IGNORECASE)
+_STYLE = re.compile(r"<!--.*?-->|<style(?P<attributes>(?=[\s/>])[^>]*)>(?P<css>.*?)</style\s*+>", re.DOTALL | re.IGNORECASE)
+_MEDIA = re.compile(r"""\bmedia\s*=\s*["']?\s*(?!(?:all|screen)\s*+(?:["'>]\s*+)?$)\w""", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>\s*")
 _DOCTYPE = re.compile(r"^\s*(<!doctype[^>]*>)", re.IGNORECASE)
 # cssutils keeps state in its module: premailer's own issue 65.
@@ -48,9 +50,9 @@ def inline_css(html: str, field: str = "html_content") -> str:
 
 def _inline(replaced: Placeholders, words: StyleWords, field: str) -> str:
     with _explained(field):
-        document, selectors = _split_styles(replaced, words)
-    if selectors * document.count("<") > PAIRS_MAX:
-        raise InvalidInput({field: [f"The {field} has too many CSS rules for its size."]})
+        document, selectors = _split_styles(replaced, words, field)
+    if selectors > SELECTORS_MAX or selectors * document.count("<") > PAIRS_MAX:
+        raise _too_many(field)
     with _explained(field):
         inlined: str = Premailer(
             with_end(document, f"<!--{replaced.end_word}-->"),
@@ -68,7 +70,7 @@ def _inline(replaced: Placeholders, words: StyleWords, field: str) -> str:
     return inlined if doctype is None or _DOCTYPE.match(inlined) else f"{doctype[1]}\n{inlined}"
 
 
-def _split_styles(replaced: Placeholders, words: StyleWords) -> tuple[str, int]:
+def _split_styles(replaced: Placeholders, words: StyleWords, field: str) -> tuple[str, int]:
     """The document with only simple rules left to premailer, and the number of their selectors."""
     selectors = 0
 
@@ -77,6 +79,8 @@ def _split_styles(replaced: Placeholders, words: StyleWords) -> tuple[str, int]:
         css, attributes = match["css"], match["attributes"]
         if css is None or "data-premailer" in attributes or _MEDIA.search(attributes):
             return match[0]
+        if selectors + css.count("{") > SELECTORS_MAX:
+            raise _too_many(field)
         if replaced.has_statement(css):
             return f'<style{attributes} data-premailer="ignore">{css}</style>'
         sheet = split_stylesheet(css, words)
@@ -87,10 +91,16 @@ def _split_styles(replaced: Placeholders, words: StyleWords) -> tuple[str, int]:
     return _STYLE.sub(split, protect_style_attributes(replaced.text, words)), selectors
 
 
+def _too_many(field: str) -> InvalidInput:
+    return InvalidInput({field: [f"The {field} has too many CSS rules for its size."]})
+
+
 @contextmanager
 def _explained(field: str) -> Iterator[None]:
     """premailer, cssutils and lxml raise whatever they meet: here it becomes InvalidInput."""
     try:
         yield
+    except InvalidInput:
+        raise
     except Exception as error:
         raise InvalidInput({field: [f"The CSS of the {field} cannot be inlined ({type(error).__name__})."]}) from error

@@ -1,15 +1,15 @@
-"""The links of an html source, found by a real parser and replaced where they stand; all else stays to the byte."""
+"""The links of an html source, found as a browser finds them and replaced where they stand; all else stays to the byte."""
 
 import html as entities
 import re
 from collections.abc import Callable
-from html.parser import HTMLParser
 from urllib.parse import SplitResult, quote, urlsplit
 
 import idna
 
 from models.errors import InvalidInput
 from models.rules.link_tokens import is_web_address
+from tasks.content.markup import start_tags
 from tasks.content.placeholders import Placeholders, replace_tags
 
 _LINKING = frozenset({"a", "area"})
@@ -29,15 +29,12 @@ def replace_links(html: str, link_for: Callable[[str], str]) -> str:
     """
     try:
         source = replace_tags(html, "html_content", "html")
-        finder = _Finder(source.text)
-        finder.feed(source.text)
-        finder.close()
-    except (InvalidInput, AssertionError):  # the parser asserts what a broken "<![" does not keep to
+    except InvalidInput:
         return html
     pieces: list[str] = []
     position = 0
-    for start, tag in finder.found:
-        if (place := _href(tag, source)) is None:
+    for start, name, tag in start_tags(source.text):
+        if name not in _LINKING or (place := _href(tag, source)) is None:
             continue
         first, last, address = place
         pieces += [source.text[position : start + first], f'"{link_for(address)}"']
@@ -45,20 +42,6 @@ def replace_links(html: str, link_for: Callable[[str], str]) -> str:
     pieces.append(source.text[position:])
     # Nothing of a source is lost or moved here, so each word is there once.
     return source.word.sub(lambda match: source.tags[int(match[1])], "".join(pieces))
-
-
-class _Finder(HTMLParser):
-    """Where the tags begin that may be links, and how they are written."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=False)
-        self.found: list[tuple[int, str]] = []
-        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
-
-    def handle_starttag(self, tag: str, _attrs: list[tuple[str, str | None]]) -> None:
-        if tag in _LINKING:
-            line, column = self.getpos()
-            self.found.append((self._lines[line - 1] + column, self.get_starttag_text() or ""))
 
 
 def _href(tag: str, source: Placeholders) -> tuple[int, int, str] | None:

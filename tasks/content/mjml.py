@@ -20,7 +20,8 @@ TAGS = frozenset(
 NESTING_MAX = 100
 
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_ELEMENT = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*)(?P<rest>(?:\"[^\"]*\"|'[^']*'|[^>\"'])*)>")
+_ELEMENT = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*+)(?P<rest>(?:\"[^\"]*+\"|'[^']*+'|[^>\"'])*+)>")
+_BEGINNING = re.compile(r"</?[a-zA-Z]")
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 )
@@ -49,20 +50,28 @@ def compile_mjml(mjml: str, field: str = "mjml_content") -> str:
 
 
 def _check_elements(source: str, field: str) -> None:
-    depth = 0
-    for match in _ELEMENT.finditer(source):
+    depth = position = 0
+    while (begins := _BEGINNING.search(source, position)) is not None:
+        match = _ELEMENT.match(source, begins.start())
+        if match is None:  # nothing is looked for behind it: it would be, from each `<` again
+            raise _wrong(source, begins.start(), field, "the element has no end.")
+        position = match.end()
         name = match["name"].lower()
-        line = source.count("\n", 0, match.start()) + 1
         if name == "mj-include":
-            raise InvalidInput({field: [f"Line {line}: <mj-include> is not available."]})
+            raise _wrong(source, match.start(), field, "<mj-include> is not available.")
         if name.startswith(("mj-", "mjml")) and name not in TAGS:
-            raise InvalidInput({field: [f"Line {line}: there is no MJML tag <{name}>."]})
+            raise _wrong(source, match.start(), field, f"there is no MJML tag <{name}>.")
         if match["close"]:
             depth -= 1
         elif not match["rest"].endswith("/") and name not in _VOID:
             depth += 1
         if depth > NESTING_MAX:
-            raise InvalidInput({field: [f"Line {line}: elements are nested deeper than {NESTING_MAX}."]})
+            raise _wrong(source, match.start(), field, f"elements are nested deeper than {NESTING_MAX}.")
+
+
+def _wrong(source: str, position: int, field: str, what: str) -> InvalidInput:
+    line = source.count("\n", 0, position) + 1
+    return InvalidInput({field: [f"Line {line}: {what}"]})
 
 
 def _message(message: str, source: str, offset: int) -> str:

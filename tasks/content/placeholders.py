@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 
 from models.errors import InvalidInput
+from tasks.content.markup import check_ends
 from tasks.content.merge_tags import check_source
 
 _CLOSING = re.compile(r"(?:</body\s*>\s*)?(?:</html\s*>\s*)?\Z", re.IGNORECASE)
@@ -54,7 +55,8 @@ class Placeholders:
 
 
 def replace_tags(source: str, field: str, kind: str) -> Placeholders:
-    """The source with words for its tags. Raises InvalidInput on `field` if it is not in the language."""
+    """The source with words for its tags. Raises InvalidInput on `field` if it is not in the language, or is html or
+    MJML that does not end."""
     places = check_source(field, source, kind).tags
     mark = "qzx"
     while mark in source.lower():
@@ -65,7 +67,9 @@ def replace_tags(source: str, field: str, kind: str) -> Placeholders:
         pieces += [source[position:start], f"{mark}{number}{mark}"]
         position = end
     pieces.append(source[position:])
-    return Placeholders("".join(pieces), tuple(source[start:end] for start, end in places), mark)
+    text = "".join(pieces)
+    check_ends(text, field)
+    return Placeholders(text, tuple(source[start:end] for start, end in places), mark)
 
 
 def with_end(document: str, mark: str) -> str:

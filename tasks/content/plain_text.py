@@ -12,7 +12,10 @@ from tasks.content.placeholders import Placeholders, replace_tags, with_end
 
 _BLANK_LINES = re.compile(r"\n{3,}")
 _CELL = "(?:table|thead|tbody|tfoot|tr|td|th)"
-_NOT_TEXT = re.compile(r"<!--.*?-->|<(style|script|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_NOT_TEXT = re.compile(
+    r"<!--.*?-->|<(style|script)(?=[\s/>]).*?</\1\s*+>|<head(?=[\s/>])(?:(?!<head[\s/>]).)*?</head\s*+>|<[^>]*>",
+    re.DOTALL | re.IGNORECASE,
+)
 _WORD = re.compile(r"\w")
 
 
@@ -47,7 +50,8 @@ def _conditions_into_cells(replaced: Placeholders) -> str:
     opening = "|".join(_word(replaced, number) for number in _statements(replaced, "if"))
     closing = "|".join(_word(replaced, number) for number in _statements(replaced, "elif", "else", "endif"))
     document = replaced.text
-    comments = r"(?:\s*<!--.*?-->)*\s*"
+    # Atomic: forty comments in a row would else be divided in every way there is.
+    comments = r"(?:\s*+(?><!--.*?-->))*+\s*+"
     if opening:
         pattern = rf"((?:(?:{opening})\s*)+)((?:{comments}<{_CELL}\b[^>]*>)+)"
         document = re.sub(pattern, r"\2\1", document, flags=re.DOTALL | re.IGNORECASE)

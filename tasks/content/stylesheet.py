@@ -62,8 +62,9 @@ def split_stylesheet(css: str, words: StyleWords) -> SplitSheet:
             kept.append(_kept_at_rule(rule))
         elif rule.type == "qualified-rule":
             selectors = _selectors(rule.prelude)
-            simple = [selector for selector in selectors if _is_simple(selector)]
-            others = [selector for selector in selectors if selector not in simple]
+            is_simple = {selector: _is_simple(selector) for selector in selectors}
+            simple = [selector for selector in selectors if is_simple[selector]]
+            others = [selector for selector in selectors if not is_simple[selector]]
             declarations, nested = _contents(rule.content)
             if simple and declarations:
                 count += len(simple)

@@ -24,6 +24,8 @@ def callback_account(session: Session, settings: Settings, vendor: str, account:
         account_id = UUID(account)
     except ValueError:
         return None
+    if str(account_id) != account:  # UUID takes hyphens anywhere: each spelling would be counted as another caller's
+        return None
     found = find_callback_account(session, settings, account_id)
     return found if found is not None and found.vendor == vendor else None
 

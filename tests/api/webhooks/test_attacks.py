@@ -9,6 +9,7 @@ from models.rules.callbacks import CALLBACK_BYTES_MAX
 from models.rules.ids import new_id
 from models.session import Database
 from models.settings import Settings
+from models.store.provider_accounts import add_account
 from tests.support.callbacks import KEY, Acme, event, one
 
 
@@ -41,6 +42,38 @@ def test_an_address_that_is_nobodys_is_not_found(app, engine, webhook_settings) 
     for path in ("/webhooks/nobody/default", "/webhooks/twilio/default", "/webhooks/__init__/default"):
         assert app.test_client().post(path).status_code == 404
     assert app.test_client().get("/webhooks/acme/default").status_code == 405
+
+
+def test_an_account_has_one_address(app, engine, settings, webhook_settings) -> None:
+    """Or each spelling of it would be another caller's, with a limit of its own, and be remembered for ever."""
+    with engine.transaction(None) as session:
+        account = add_account(
+            session,
+            settings,
+            None,
+            channel="email",
+            vendor="acme",
+            name="acme",
+            url="acme://api.acme.example",
+            callback_keys=[KEY],
+            priority=1,
+            weight=1,
+            countries=None,
+            rate_per_minute=None,
+            actor="tests",
+        )
+        id_ = account.id
+    assert Acme(app, str(id_)).post([]).status_code == 204
+    for spelling in (str(id_).upper(), id_.hex, f"{id_}-", f"{{{id_}}}", id_.urn):
+        if spelling != str(id_):
+            assert Acme(app, spelling).post([]).status_code == 404, spelling
+
+
+def test_who_tries_addresses_of_nobody_shuts_out_nobody_else(app, engine, settings, webhook_settings) -> None:
+    client = app.test_client()
+    answers = [client.post(f"/webhooks/acme/{new_id()}").status_code for _ in range(60)]
+    assert set(answers) == {404, 429}
+    assert Acme(app).post([], environ_base={"REMOTE_ADDR": "192.0.2.1"}).status_code == 204
 
 
 @pytest.mark.parametrize(
