@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 
 from flask import Response
 
-# OWASP, "CSV Injection": a cell that begins with one of these is a formula, or becomes one. Where lists are separated by
-# semicolons, as in most of Europe, Excel begins a cell behind each of them, quotes or not; and blanks before it go.
+# OWASP, "CSV Injection": a cell that begins with one of these is a formula, or becomes one. Where lists are separated
+# by semicolons, as in most of Europe, Excel begins a cell behind each, quotes or not. Blanks before it do not help.
 _FORMULA = re.compile(r"(^|[;\t\r\n])(?=\s*[=+\-@\uff0b\uff0d\uff1d\uff20]|[\t\r\n])")
 
 

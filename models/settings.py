@@ -17,7 +17,7 @@ from models.rules.return_paths import ADDRESS as RETURN_PATH
 class Settings(BaseSettings):
     """The configuration of one process. Raises pydantic's ValidationError, naming the variable, on a bad value."""
 
-    model_config = SettingsConfigDict(env_prefix="EXOSEND_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="EXOSEND_", frozen=True, extra="ignore", hide_input_in_errors=True)
 
     data_dir: Path = Field(
         Path(".exosend"), description="Folder of the embedded database, logs, keys and Prefect's own data."
@@ -35,17 +35,18 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(
         None,
+        repr=False,
         description="PostgreSQL 15 or newer, as a role that may create roles and tables. Left out, an embedded "
         "PostgreSQL in the data folder.",
     )
     api_database_url: str | None = Field(
-        None, description="The same database as role exosend_api; left out, derived from the one above."
+        None, repr=False, description="The same database as role exosend_api; left out, derived from the one above."
     )
     engine_database_url: str | None = Field(
-        None, description="The same database as role exosend_engine; left out, derived."
+        None, repr=False, description="The same database as role exosend_engine; left out, derived."
     )
     analyst_database_url: str | None = Field(
-        None, description="The same database as role exosend_analyst; left out, derived."
+        None, repr=False, description="The same database as role exosend_analyst; left out, derived."
     )
 
     host: str = Field("127.0.0.1", description="Address that the API listens on.")
@@ -62,6 +63,7 @@ class Settings(BaseSettings):
 
     throttle_url: str | None = Field(
         None,
+        repr=False,
         pattern="^((valkey|redis)s?|unix)://",
         description="Valkey or Redis that counts requests: valkey://[user:password@]host[:port][/db], valkeys:// for "
         "TLS, unix://path. Left out, and while it is away, Postgres counts.",
@@ -86,12 +88,14 @@ class Settings(BaseSettings):
     )
     prefect_database_url: str | None = Field(
         None,
+        repr=False,
         description="Database of the Prefect server (postgresql+asyncpg://…); left out, SQLite in the data folder.",
     )
     worker_limit: int = Field(6, ge=1, le=1000, description="Flow runs at once in one worker; each takes about 100 MB.")
 
     smtp_url: str | None = Field(
         None,
+        repr=False,
         description="Mail server: smtp://[user:password@]host[:port] (STARTTLS where offered), smtps://…; "
         "options ?connections=8&starttls=auto|require|off&timeout=30&dkim=off|on (on: signed here, since it signs "
         "nothing). Left out, email goes to the sandbox.",
@@ -104,11 +108,13 @@ class Settings(BaseSettings):
     )
     bounce_imap_url: str | None = Field(
         None,
+        repr=False,
         description="Mailbox that bounces are delivered to: imaps://user:password@host[:port][/folder][?move=folder]. "
         "Left out, none is read; `exosend bounces read` takes them from a mail server's pipe.",
     )
     email_url: str | None = Field(
         None,
+        repr=False,
         description="Provider of email instead of a mail server: mailgun://api:key@api.mailgun.net, "
         "ses://key_id:secret@email.eu-west-1.amazonaws.com[/configuration-set], "
         "sendgrid://apikey:key@api.sendgrid.com, postmark://server:token@api.postmarkapp.com[/stream], "
@@ -116,6 +122,7 @@ class Settings(BaseSettings):
     )
     sms_url: str | None = Field(
         None,
+        repr=False,
         description="Provider of SMS: twilio://AC…:auth_token@api.twilio.com, vonage://key:secret@api.nexmo.com, "
         "infobip://app:key@xxxxx.api.infobip.com; options ?connections=32&timeout=30. Or an SMSC: smpp[s]://system_id:"
         "password@host:port?window=10 (docs/sms-over-smpp.md). Left out, SMS go to the sandbox.",

@@ -115,7 +115,7 @@ def _feedback(part: Message, message_id: UUID, at: datetime) -> Read:
     if kind in _FAREWELLS:
         event = ProviderEvent(f"{message_id}:unsubscribed", ReportKind.UNSUBSCRIBED, at, message_id)
         return Read("It is a farewell.", event)
-    return Read(f"It is feedback of the type {ascii(kind[:50])}, which changes nothing.")
+    return Read(f"It is feedback of the type {kind[:50]!a}, which changes nothing.")
 
 
 def _odd(mail: Message, parts: list[Message], message_id: UUID, at: datetime) -> Read:

@@ -20,7 +20,9 @@ PAIRS_MAX = 2_000_000
 #: Most selectors: cssutils and premailer take 2.5 s for as many, and four times that for twice as many.
 SELECTORS_MAX = 4000
 
-_STYLE = re.compile(r"<!--.*?-->|<style(?P<attributes>(?=[\s/>])[^>]*)>(?P<css>.*?)</style\s*+>", re.DOTALL | re.IGNORECASE)
+_STYLE = re.compile(
+    r"<!--.*?-->|<style(?P<attributes>(?=[\s/>])[^>]*)>(?P<css>.*?)</style\s*+>", re.DOTALL | re.IGNORECASE
+)
 _MEDIA = re.compile(r"""\bmedia\s*=\s*["']?\s*(?!(?:all|screen)\s*+(?:["'>]\s*+)?$)\w""", re.IGNORECASE)
 _XML_DECLARATION = re.compile(r"^\s*<\?xml[^>]*\?>\s*")
 _DOCTYPE = re.compile(r"^\s*(<!doctype[^>]*>)", re.IGNORECASE)

@@ -1,4 +1,4 @@
-"""The links of an html source, found as a browser finds them and replaced where they stand; all else stays to the byte."""
+"""The links of an html source, found as browsers find them and replaced where they stand; the rest stays as it is."""
 
 import html as entities
 import re

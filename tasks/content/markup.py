@@ -6,6 +6,7 @@ others. So what never ends is refused, or left alone, before they see it.
 """
 
 import re
+from collections import deque
 from collections.abc import Iterator
 
 from models.errors import InvalidInput
@@ -66,7 +67,4 @@ def check_ends(html: str, field: str) -> None:
 
 
 def _last(pattern: re.Pattern[str], html: str) -> re.Match[str] | None:
-    found = None
-    for found in pattern.finditer(html):
-        pass
-    return found
+    return next(iter(deque(pattern.finditer(html), maxlen=1)), None)

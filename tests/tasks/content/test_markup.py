@@ -1,5 +1,7 @@
 """Html that never ends is read once, or refused, and never looked at from each of its beginnings."""
 
+import contextlib
+
 import pytest
 
 from models.errors import InvalidInput
@@ -11,7 +13,19 @@ from tasks.content.plain_text import text_from_html
 from tests.support.guards import takes_too_long
 
 LONG = 480_000
-OPEN = ["<!--", "<![CDATA[", "<?", "<a", "<a href='", '<a href="', "<a =", "</a", "<style>", "<script>", "<a " + "b " * 9]
+OPEN = [
+    "<!--",
+    "<![CDATA[",
+    "<?",
+    "<a",
+    "<a href='",
+    '<a href="',
+    "<a =",
+    "</a",
+    "<style>",
+    "<script>",
+    "<a " + "b " * 9,
+]
 
 
 @pytest.mark.parametrize("piece", OPEN)
@@ -20,11 +34,9 @@ def test_what_never_ends_costs_no_more_than_its_length(piece: str) -> None:
 
     def everything() -> None:
         for work in (inline_css, text_from_html, compile_mjml, lambda html: replace_links(html, str)):
-            try:
-                work(source)
-                work("{% if a %}x{% endif %}" + source)
-            except InvalidInput:
-                pass
+            for html in (source, "{% if a %}x{% endif %}" + source):
+                with contextlib.suppress(InvalidInput):
+                    work(html)
 
     assert not takes_too_long(everything, 3.0)
 
@@ -71,10 +83,8 @@ def test_comments_beside_conditions_are_not_divided_in_every_way(html: str) -> N
     source = html.format("{% if a %}" + comments, comments + "{% endif %}")
 
     def read() -> None:
-        try:
+        with contextlib.suppress(InvalidInput):
             text_from_html(source)
-        except InvalidInput:
-            pass
 
     assert not takes_too_long(read)
 
