@@ -134,6 +134,7 @@ CALLED_BACK = [
     ),
 ]
 
+
 @pytest.mark.parametrize("attack", CALLED_BACK, ids=lambda attack: attack.name.replace(" ", "-"))
 def test_a_forgery_is_believed_only_where_its_guard_is_taken_out(attack: Attack) -> None:
     is_kept_off(attack)
