@@ -11,7 +11,9 @@ from api.campaign_values import Findings, check_future, check_hour, totals_of, w
 from models.errors import InvalidInput
 from models.rules.lifecycle import CampaignStatus
 from models.rules.phone import parse_phone
+from models.rules.quiet_hours import parse_quiet_hours
 from models.store.campaigns import check_references
+from models.store.organizations import read_organization
 from models.store.runs import Totals
 from models.store.sender_ids import sender_names
 from models.tables import Campaign
@@ -33,6 +35,11 @@ def sms_campaign_columns(session: Session, organization_id: UUID, values: Values
         findings.collect(_check_text, columns["text_content"])
     if "manual_phones" in columns:
         columns["manual_phones"] = findings.collect(_phones, columns["manual_phones"])
+    if columns.get("quiet_hours") is not None:
+        hours = findings.collect(parse_quiet_hours, columns["quiet_hours"])
+        columns["quiet_hours"] = hours and hours.to_json()
+    elif campaign is None and "quiet_hours" not in columns:
+        columns["quiet_hours"] = read_organization(session, organization_id).quiet_hours
     check_hour(findings, session, organization_id, columns, campaign)
     if campaign is None and columns.get("scheduled_at") is not None:
         findings.collect(check_future, columns["scheduled_at"])

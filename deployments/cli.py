@@ -30,6 +30,9 @@ org = App(name="org", help="Organizations.")
 org.command("deployments.commands.org:create", name="create", help="Create an organization and its first token.")
 org.command("deployments.commands.org:guards", name="guards", help="When an organization's campaigns pause themselves.")
 org.command("deployments.commands.org_tracking:tracking", name="tracking", help="What an organization's mails track.")
+org.command(
+    "deployments.commands.org:quiet_hours", name="quiet-hours", help="Quiet hours of an organization's SMS campaigns."
+)
 app.command(org)
 
 user = App(name="user", help="Who may log in to the admin panel.")

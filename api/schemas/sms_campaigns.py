@@ -3,11 +3,19 @@
 from marshmallow import Schema, fields
 
 from api.schemas.campaigns import LISTS_MAX, PAUSE_REASON, SCHEDULED_AT, STATUSES
-from api.schemas.fields import Amount, Choice, Identifier, Identifiers, Input, Text, Texts, Time, Whole
+from api.schemas.fields import Amount, Anything, Choice, Identifier, Identifiers, Input, Text, Texts, Time, Whole
 
 MESSAGE_MAX = 10_000  # characters; a source with merge tags may be longer than the ten segments of its texts
 CONTACTS_MAX = 10_000
 PHONES_MAX = 10_000
+QUIET_HOURS = {
+    "type": ["object", "null"],
+    "properties": {"start": {"type": "string"}, "end": {"type": "string"}},
+    "required": ["start", "end"],
+    "description": "From when to when nobody gets anything, by the clock where the number is; over midnight where `end`"
+    " is the earlier. Messages wait until they end. Left out, the organization's own; null: none.",
+    "example": {"start": "21:00", "end": "08:00"},
+}
 
 
 class _SmsCampaignValues(Input):
@@ -22,6 +30,7 @@ class _SmsCampaignValues(Input):
     send_rate_per_minute = Whole(1, 60_000, allow_none=True)
     batch_size = Whole(1, 1000, allow_none=True, metadata={"description": "SMS between two looks at the state."})
     timezone = Text(64, allow_none=True, metadata={"description": "IANA name."})
+    quiet_hours = Anything(allow_none=True, metadata=QUIET_HOURS)
     scheduled_at = Text(64, allow_none=True, metadata=SCHEDULED_AT)
 
 
@@ -66,6 +75,7 @@ class SmsCampaignSchema(Schema):
     timezone = fields.String(required=True, allow_none=True)
     batch_size = fields.Integer(required=True)
     send_rate_per_minute = fields.Integer(required=True, allow_none=True)
+    quiet_hours = fields.Raw(required=True, allow_none=True, metadata=QUIET_HOURS)
     created_at = Time(required=True)
     updated_at = Time(required=True)
     sent_at = Time(required=True, allow_none=True, metadata={"description": "When sending started."})

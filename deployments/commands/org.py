@@ -18,6 +18,7 @@ from models.rules.guards import (
     LEAST_MESSAGES,
     GuardLimits,
 )
+from models.rules.quiet_hours import QuietHours, parse_quiet_hours
 from models.rules.sender_id import parse_sender_id
 from models.store.guards import set_limits
 from models.store.organizations import (
@@ -25,6 +26,7 @@ from models.store.organizations import (
     create_organization,
     create_owner,
     create_token,
+    set_quiet_hours,
     top_up,
 )
 from models.store.sender_ids import add_verified_sender_id
@@ -127,6 +129,35 @@ def guards(
         set_limits(session, organization, GuardLimits(least, *shares), actor="operator")
     for what, share in zip(("refused for good", "bounced for good", "complained of"), shares, strict=True):
         print(f"{what}: " + ("no limit" if share is None else f"at most {share} % of {least} messages or more"))
+
+
+def quiet_hours(organization: UUID, hours: str, /, *, data_dir: Path | None = None) -> None:
+    """Set the quiet hours of SMS campaigns that say nothing of them when they are created. Others stay as they are.
+
+    Parameters
+    ----------
+    organization
+        Its id.
+    hours
+        From when to when nobody gets an SMS, by the clock where the number is, as 21:00-08:00; or "off".
+    data_dir
+        Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
+    """
+    chosen = _hours(hours)
+    with engine_session("org quiet-hours", data_dir) as session:
+        set_quiet_hours(session, organization, chosen, actor="operator")
+    print("quiet hours of new SMS campaigns: " + ("none" if chosen is None else hours))
+
+
+def _hours(text: str) -> QuietHours | None:
+    if text == "off":
+        return None
+    start, _, end = text.partition("-")
+    try:
+        return parse_quiet_hours({"start": start, "end": end})
+    except InvalidInput:
+        allowed = 'two times of day at least an hour short of all of it, as 21:00-08:00, or "off"'
+        raise InvalidInput({"hours": [f'"{text}" is not {allowed}.']}) from None
 
 
 def _percent(name: str, text: str) -> Decimal | None:

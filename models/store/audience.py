@@ -7,7 +7,9 @@ import polars as pl
 from psycopg import sql
 from sqlalchemy.orm import Session
 
+from models.rules import quiet_hours
 from models.rules.ids import made_on
+from models.rules.lifecycle import MessageState
 from models.session import driver
 from models.store.frames import read_frame, write_frame
 
@@ -86,11 +88,25 @@ def write_plan(
     messages: pl.DataFrame,
     chunks: pl.DataFrame,
     dropped: pl.DataFrame,
+    waiting: pl.DataFrame | None = None,
 ) -> None:
-    """Append the plan of a run: messages (MESSAGES), chunks (CHUNKS) and dropped recipients (DROPPED)."""
+    """Append the plan of a run: messages (MESSAGES), chunks (CHUNKS) and dropped recipients (DROPPED).
+
+    `waiting` (WAITING): those of the messages that are in quiet hours, and in no chunk.
+    """
     own = {"run_id": run_id, "organization_id": organization_id}
     same = {**own, "made_on": made_on(run_id), "content_id": content_id, "channel": channel}
-    write_frame(session, "messages", messages.with_columns(dedupe_key="recipient"), same)
+    messages = messages.with_columns(dedupe_key="recipient")
+    if waiting is not None and waiting.height:
+        waits = pl.col("position").is_in(waiting["position"].implode())
+        messages = messages.with_columns(
+            state=pl.when(waits)
+            .then(pl.lit(MessageState.DEFERRED.value))
+            .otherwise(pl.lit(MessageState.PLANNED.value)),
+            error_code=pl.when(waits).then(pl.lit(quiet_hours.CODE)),
+        )
+        write_frame(session, "deferrals", waiting, own)
+    write_frame(session, "messages", messages, same)
     write_frame(session, "chunks", chunks, own)
     numbered = dropped.with_columns(no=pl.int_range(pl.len(), dtype=pl.Int32))
     write_frame(session, "dropped_recipients", numbered, own)

@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from models.errors import StaleLease
+from models.rules import quiet_hours
 from models.rules.ids import made_on, message_ids_text
 from models.rules.lifecycle import RunState
 from models.session import driver
@@ -228,7 +229,8 @@ RETURNING positions
 def requeue_due(session: Session, run_id: UUID, *, limit: int, run_state: RunState = RunState.SENDING) -> int:
     """Move due deferred messages of a run in `run_state` into a new chunk, at most `limit`; returns how many.
 
-    Of a closing run all are due: they are moved to be cancelled.
+    Of a closing run all are due: they are moved to be cancelled. For those that waited in quiet hours the day of tries
+    begins when these end.
     """
     connection = driver(session)
     # The run's row lock makes one caller at a time choose the new chunk's number, and keeps a cancel out.
@@ -242,8 +244,12 @@ def requeue_due(session: Session, run_id: UUID, *, limit: int, run_state: RunSta
     if row is None:
         return 0
     connection.execute(
-        "UPDATE messages SET state = 'planned' WHERE id = ANY(%s::uuid[]) AND made_on = %s AND state = 'deferred'",
-        [message_ids_text(run_id, row[0]), made_on(run_id)],
+        """
+        UPDATE messages
+        SET state = 'planned', first_tried_at = CASE WHEN error_code = %s THEN NULL ELSE first_tried_at END
+        WHERE id = ANY(%s::uuid[]) AND made_on = %s AND state = 'deferred'
+        """,
+        [quiet_hours.CODE, message_ids_text(run_id, row[0]), made_on(run_id)],
     )
     return len(row[0])
 

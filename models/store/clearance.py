@@ -3,6 +3,7 @@ an eighth of a window's time, most of it Python's."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -14,11 +15,15 @@ from models.store.circuits import Standing
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Whether the run is being sent and was not started again since, how the provider does, and who is suppressed."""
+    """Whether the run is being sent and was not started again since, how the provider does, and who is suppressed.
+
+    `at`: the database's time.
+    """
 
     sends: bool
     provider: Standing
     suppressed: frozenset[str]
+    at: datetime
 
 
 _ASK = """
@@ -29,7 +34,8 @@ SELECT EXISTS (SELECT FROM runs WHERE id = %(run)s AND state = %(sending)s AND e
        ARRAY(SELECT recipient FROM suppressions
              WHERE organization_id = %(organization)s AND channel = %(channel)s
                AND recipient = ANY(string_to_array(%(recipients)s, E'\\n'))
-               AND (expires_at IS NULL OR expires_at > now()))
+               AND (expires_at IS NULL OR expires_at > now())),
+       now()
 FROM (VALUES (0)) AS one LEFT JOIN provider_circuits c ON c.name = %(provider)s
 """
 
@@ -56,5 +62,6 @@ def ask(
     }
     row = driver(session).execute(_ASK, values).fetchone()
     assert row is not None
-    sends, troubled, wait_seconds, is_open, suppressed = row
-    return Asked(sends, Standing(wait_seconds, troubled, is_open) if troubled else Standing(), frozenset(suppressed))
+    sends, troubled, wait_seconds, is_open, suppressed, at = row
+    standing = Standing(wait_seconds, troubled, is_open) if troubled else Standing()
+    return Asked(sends, standing, frozenset(suppressed), at)

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from models.errors import InvalidInput, NotFound
 from models.rules.ids import new_id
 from models.rules.money import MONEY_MAX
+from models.rules.quiet_hours import QuietHours
 from models.store.ledger import has_ledger_entries, post
 from models.store.pages import Page, PageRequest
 from models.tables import ApiToken, AuditEntry, EmailDomain, Organization, User
@@ -201,6 +202,20 @@ def add_verified_domain(session: Session, organization_id: UUID, domain: str) ->
     session.execute(text("UPDATE email_domains SET verified_at = now() WHERE id = :id"), {"id": row.id})
     audit(session, organization_id, actor="operator", action="email_domain.verified_by_operator", subject=domain)
     return row
+
+
+def set_quiet_hours(session: Session, organization_id: UUID, hours: QuietHours | None, *, actor: str) -> None:
+    """What new SMS campaigns have that say nothing of it; audited. Raises NotFound."""
+    stored = None if hours is None else hours.to_json()
+    read_organization(session, organization_id).quiet_hours = stored
+    audit(
+        session,
+        organization_id,
+        actor=actor,
+        action="organization.quiet_hours_changed",
+        subject=str(organization_id),
+        details={"quiet_hours": stored},
+    )
 
 
 def audit(

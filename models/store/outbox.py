@@ -17,22 +17,15 @@ import psycopg
 from sqlalchemy.orm import Session
 
 from models.rules.ids import made_on
-from models.rules.lifecycle import RunKind, RunState
+from models.rules.lifecycle import RunKind
 from models.session import Database, driver
 from models.store.messages import PlannedMessage
 from models.store.outbox_counts import Place
+from models.store.resent import Resent, read_resent
 from models.store.uncertain import note
 
 _NOTIFIED = "outbox"
 _LISTEN_SECONDS = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Resent:
-    """Of a message of a run that is sent again since it was uncertain: the run's kind and state when it was claimed."""
-
-    kind: RunKind
-    run_state: RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +104,9 @@ SELECT m.id, m.position, m.recipient, m.variables::text, m.tries,
        EXISTS (SELECT 1 FROM suppressions s
                WHERE s.organization_id = m.organization_id AND s.channel = m.channel AND s.recipient = m.recipient
                  AND (s.expires_at IS NULL OR s.expires_at > now())),
-       CASE WHEN m.resends > 0 THEN (SELECT ARRAY[r.kind, r.state] FROM runs r WHERE r.id = m.run_id) END,
+       CASE WHEN m.resends > 0 THEN (
+           SELECT ARRAY[r.kind, r.state, r.quiet_hours::text, extract(epoch FROM now())::text] FROM runs r
+           WHERE r.id = m.run_id) END,
        CASE WHEN m.resends > 0 THEN m.provider END
 FROM messages m WHERE m.id = ANY(%(ids)s) AND m.made_on = ANY(%(days)s) AND m.state = 'planned'
 ORDER BY m.id
@@ -157,7 +152,7 @@ def claim(
 
 
 def _claimed(own: tuple[Any, ...], row: tuple[Any, ...]) -> Claimed:
-    resent = None if row[10] is None else Resent(RunKind(row[10][0]), RunState(row[10][1]))
+    resent = None if row[10] is None else read_resent(*row[10])
     organization_id, run_id, fence, chunk_no = own
     message = PlannedMessage(*row[:8])
     return Claimed(organization_id, run_id, fence, chunk_no, row[8], row[9], resent, message, row[11])

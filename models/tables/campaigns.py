@@ -47,6 +47,7 @@ class Campaign(Base):
     sender_id_id: Mapped[UUID | None]
     contact_ids: Mapped[list[UUID]] = mapped_column(ARRAY(PostgresUUID(as_uuid=True)), server_default=text("'{}'"))
     manual_phones: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default=text("'{}'"))
+    quiet_hours: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))  # None: none
     segment_filters: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     # Of email; None: as the organization has it.
     track_opens: Mapped[bool | None]

@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from sqlalchemy import CheckConstraint, text
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from models.tables.base import Base, CreatedAt, Id, Money, Percent
@@ -36,6 +37,7 @@ class Organization(Base):
     guard_bounced_percent: Mapped[Percent | None] = mapped_column(server_default=text("10"))
     guard_complained_percent: Mapped[Percent | None] = mapped_column(server_default=text("0.5"))
     # Of campaigns that do not say.
+    quiet_hours: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))  # those of SMS
     track_opens: Mapped[bool] = mapped_column(server_default=text("true"))
     track_clicks: Mapped[bool] = mapped_column(server_default=text("true"))
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))

@@ -42,6 +42,7 @@ class Run(Base):
     started_by: Mapped[str]  # api, prefect, schedule
     batch_size: Mapped[int] = mapped_column(server_default=sql_text("100"))
     send_rate_per_minute: Mapped[int | None]
+    quiet_hours: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     quoted_recipients: Mapped[int | None]
     held: Mapped[Money] = mapped_column(server_default=sql_text("0"))
     charged: Mapped[Money] = mapped_column(server_default=sql_text("0"))

@@ -52,6 +52,9 @@ store adds."""
 CHUNKS: Schema = {"no": pl.Int32, "first_position": pl.Int32, "size": pl.Int32}
 """The chunks of a run, numbered from 0."""
 
+WAITING: Schema = {"position": pl.Int32, "retry_at": pl.String}
+"""Messages of a run that go out later; `retry_at` in ISO 8601."""
+
 IMPORTED: Schema = {
     "row": pl.Int32,
     "email": pl.String,

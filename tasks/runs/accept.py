@@ -44,6 +44,7 @@ def accept_campaign(
         started_by=started_by,
         batch_size=campaign.batch_size,
         send_rate_per_minute=campaign.send_rate_per_minute,
+        quiet_hours=campaign.quiet_hours,
         quoted_recipients=quote.recipients if quote else None,
         held=quote.cost if quote else Decimal(0),
         total_segments=quote.segments if quote else 0,

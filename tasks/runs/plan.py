@@ -6,13 +6,15 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from sqlalchemy import func
+import polars as pl
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.errors import ExoSendError, InsufficientCredits, InvalidInput, NotFound
 from models.rules.lifecycle import CampaignStatus, Channel, RunState
 from models.rules.money import money
 from models.rules.pacing import is_paced
+from models.rules.quiet_hours import read_quiet_hours
 from models.session import Database
 from models.settings import Settings
 from models.store.audience import write_plan
@@ -22,7 +24,9 @@ from models.store.runs import fail_run, find_run, lock_planning, lock_run, move_
 from models.store.sender_ids import count_messages
 from models.tables import Campaign, Run
 from tasks.audience.chunking import chunk_rows, chunk_size, message_rows
+from tasks.audience.frames import WAITING
 from tasks.audience.funnel import Funnel
+from tasks.audience.quiet import Split, split_quiet
 from tasks.audience.recipients import Plan
 from tasks.runs.audience import read_audience, read_frozen
 
@@ -115,17 +119,19 @@ def _save(session: Session, planned_run: Run, campaign: Campaign, plan: Plan, se
     if run.planned_at is not None:
         return _planned_before(run)
     assert run.content_id is not None
-    size = chunk_size(plan.kept.height, size_max=settings.chunk_size, drainers=settings.drainers)
-    chunks = chunk_rows(plan.kept.height, size)
+    split = _split_quiet(session, run, plan)
+    size = chunk_size(split.going, size_max=settings.chunk_size, drainers=settings.drainers)
+    chunks = chunk_rows(split.going, size)
     write_plan(
         session,
         run_id=run.id,
         organization_id=run.organization_id,
         content_id=run.content_id,
         channel=campaign.channel,
-        messages=message_rows(plan.kept, run.id),
+        messages=message_rows(split.kept, run.id),
         chunks=chunks,
         dropped=plan.dropped,
+        waiting=split.waiting,
     )
     cost = money(Decimal(plan.kept["cost"].sum()))
     if campaign.channel == Channel.SMS:
@@ -134,6 +140,14 @@ def _save(session: Session, planned_run: Run, campaign: Campaign, plan: Plan, se
         session.rollback()
         return None
     return Planned(plan.kept.height, chunks.height, plan.funnel, is_paced=is_paced(run.send_rate_per_minute))
+
+
+def _split_quiet(session: Session, run: Run, plan: Plan) -> Split:
+    """Whoever is in quiet hours waits as for a second try: no sender looks at them before."""
+    hours = read_quiet_hours(run.quiet_hours)
+    if hours is None:
+        return Split(plan.kept, plan.kept.height, pl.DataFrame(schema=WAITING))
+    return split_quiet(plan.kept, hours, session.execute(select(func.now())).scalar_one())
 
 
 def _count_segments(session: Session, run: Run, campaign: Campaign, plan: Plan) -> None:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from models.errors import StaleLease
+from models.rules.quiet_hours import QuietHours
 from models.store.chunks import Lease
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import LATE, OutgoingMessage, Provider
@@ -60,6 +61,7 @@ class Drainer:
     tally: Tally = field(default_factory=Tally)
     is_ahead: bool = True
     page_size: int | None = None
+    quiet_hours: QuietHours | None = None  # in which a number gets nothing
     is_cut_off: bool = False  # the provider was aborted
     _is_held: bool = False  # the provider is to be left alone
     _executor: Executor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="journal"))
@@ -250,15 +252,13 @@ class Drainer:
         left: Sequence[Ready] = list(zip(window, ready, strict=True))
         watch = asyncio.create_task(self._watch())
         try:
-            while going := allowed(left, clearance.suppressed, answered.held_back):
+            while going := allowed(left, clearance, self.quiet_hours, answered.held_back):
                 until = max(clearance.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
-                pairs = list(
-                    zip(going, await hand_over(self.provider, [made for _, made in going], until), strict=True)
-                )
-                left = [pair for pair, outcome in pairs if outcome.code == LATE]
+                outcomes = await hand_over(self.provider, [made for _, made in going], until)
+                left = [pair for pair, outcome in zip(going, outcomes, strict=True) if outcome.code == LATE]
                 if left:
                     clearance = await self._look_again([message for message, _ in left])
-                for (message, _), outcome in pairs:
+                for (message, _), outcome in zip(going, outcomes, strict=True):
                     if outcome.code != LATE or not clearance.go:
                         answered.messages.append(message)
                         answered.outcomes.append(outcome)
@@ -266,9 +266,9 @@ class Drainer:
                     break
         finally:
             watch.cancel()
-        troubled = clearance.troubled
-        if needs_noting(answered.outcomes, troubled=troubled):
-            self._is_held = await self._in_thread(lambda: self.journal.note(answered.outcomes, troubled=troubled))
+        self.rate.put_back_for(window, answered.held_back)
+        if needs_noting(outcomes := answered.outcomes, troubled=(troubled := clearance.troubled)):
+            self._is_held = await self._in_thread(lambda: self.journal.note(outcomes, troubled=troubled))
         return answered
 
     async def _look_again(self, messages: Sequence[PlannedMessage]) -> Clearance:

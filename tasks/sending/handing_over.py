@@ -3,9 +3,11 @@
 import logging
 from collections.abc import Sequence
 
+from models.rules.quiet_hours import QuietHours, QuietNow
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
-from tasks.sending.results import suppressed_result
+from tasks.sending.journal import Clearance
+from tasks.sending.results import quiet_result, suppressed_result
 
 log = logging.getLogger(__name__)
 
@@ -85,15 +87,18 @@ def _unknowns(messages: Sequence[OutgoingMessage]) -> list[Outcome]:
 
 
 def allowed(
-    ready: Sequence[Ready], suppressed: frozenset[str], held_back: list[Result]
+    ready: Sequence[Ready], clearance: Clearance, quiet_hours: QuietHours | None, held_back: list[Result]
 ) -> list[tuple[PlannedMessage, OutgoingMessage]]:
     """What may be handed over; of the rest the results are added to `held_back`."""
+    quiet = None if quiet_hours is None else QuietNow(quiet_hours, clearance.at)
     going: list[tuple[PlannedMessage, OutgoingMessage]] = []
     for message, made in ready:
-        if message.recipient in suppressed:
+        if message.recipient in clearance.suppressed:
             held_back.append(suppressed_result(message))
         elif isinstance(made, Result):
             held_back.append(made)
+        elif quiet is not None and (seconds := quiet.seconds_left(message.recipient)) is not None:
+            held_back.append(quiet_result(message, seconds))
         else:
             going.append((message, made))
     return going

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TypeVar
 from uuid import UUID
 
@@ -42,11 +43,13 @@ class Clearance:
     go: bool
     suppressed: frozenset[str]
     checked_at: float  # time.monotonic
+    at: datetime  # the same moment, by the database's clock
     troubled: bool = False  # the provider was not well lately
 
 
-NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0)
-NOTHING_SAID = Clearance(go=True, suppressed=frozenset(), checked_at=0.0)  # yet: the window's own step will
+_NEVER = datetime.min.replace(tzinfo=UTC)
+NO_CLEARANCE = Clearance(go=False, suppressed=frozenset(), checked_at=0.0, at=_NEVER)
+NOTHING_SAID = Clearance(go=True, suppressed=frozenset(), checked_at=0.0, at=_NEVER)  # yet: the window's own step will
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,11 @@ class Journal:
             recipients=[message.recipient for message in window],
         )
         return Clearance(
-            found.sends and not found.provider.is_held, found.suppressed, now, troubled=found.provider.troubled
+            found.sends and not found.provider.is_held,
+            found.suppressed,
+            now,
+            found.at,
+            troubled=found.provider.troubled,
         )
 
     def note(self, outcomes: Sequence[Outcome], *, troubled: bool) -> bool:

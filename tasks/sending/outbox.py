@@ -197,7 +197,9 @@ class OutboxSender:
         for claimed, message in zip(claims, made, strict=True):
             if claimed.is_suppressed:
                 answers.append(Answer(claimed, suppressed_result(claimed.message)))
-            elif claimed.resent and (held_back := held_back_result(claimed.message, claimed.resent.run_state)):
+            elif (resent := claimed.resent) and (
+                held_back := held_back_result(claimed.message, resent.run_state, resent.quiet)
+            ):
                 answers.append(Answer(claimed, held_back))
             elif isinstance(message, Result):
                 answers.append(Answer(claimed, message))

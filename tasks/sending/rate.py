@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from models.rules.quiet_hours import CODE
 from models.rules.rate_limits import Limit
 from models.session import Database
 from models.settings import Settings
-from models.store.messages import PlannedMessage
+from models.store.messages import PlannedMessage, Result
 from models.store.rate_buckets import give_back_tokens, stop_waiting, take_for_run, take_in_debt
 from tasks.sending.routes import Route
 from tasks.sending.sender_rates import SenderRates
@@ -77,7 +78,7 @@ class Rate:
         self._last = self._of_messages(messages)
         if not self._last and self.account is None:
             return Turn(granted=True, wait=self._take_own(len(messages)))
-        self._last |= Counter({limit: len(messages) for limit in (self.own, self.account) if limit is not None})
+        self._last |= self._of_all(messages)
         missing = self._last - self._in_hand
         if missing:
             with self.database.autocommit() as connection:
@@ -95,6 +96,13 @@ class Rate:
         self._in_hand += self._last
         self._last = Counter()
 
+    def put_back_for(self, window: Sequence[PlannedMessage], held_back: Sequence[Result]) -> None:
+        """Of the window that was last taken for, those in quiet hours did not go out: their tokens are for the next.
+        Else a slow campaign that is resumed at night would spend the night on them."""
+        if quiet := {result.id for result in held_back if result.code == CODE}:
+            messages = [message for message in window if message.id in quiet]
+            self._in_hand += self._of_messages(messages) | self._of_all(messages)
+
     def give_back(self) -> None:
         """Return what is left, for this run's other senders, the next one, and everybody."""
         if self._in_hand or self._is_waiting:
@@ -102,6 +110,10 @@ class Rate:
                 give_back_tokens(connection, self._in_hand)
                 stop_waiting(connection, self.run_id)
             self._in_hand, self._is_waiting = Counter(), False
+
+    def _of_all(self, messages: Sequence[PlannedMessage]) -> Counter[Limit]:
+        """What they take of the rates that all of the run's messages fall under."""
+        return Counter({limit: len(messages) for limit in (self.own, self.account) if limit is not None})
 
     def _of_messages(self, messages: Sequence[PlannedMessage]) -> Counter[Limit]:
         """What of the messages falls under which rate, of those that not all of them fall under."""

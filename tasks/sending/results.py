@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from models.rules.lifecycle import MessageState, RunState
+from models.rules.quiet_hours import CODE, QuietNow
 from models.store.chunks import Counts
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import Outcome, OutcomeKind
@@ -77,10 +78,12 @@ def suppressed_result(message: PlannedMessage) -> Result:
     )
 
 
-def held_back_result(message: PlannedMessage, run_state: RunState) -> Result | None:
-    """The result of a message that is sent again, where its run does not send: it waits while the run is paused."""
+def held_back_result(message: PlannedMessage, run_state: RunState, quiet: QuietNow | None) -> Result | None:
+    """The result of a message that is sent again, where its run does not send: it waits while the run is paused. Or
+    where its recipient is in quiet hours."""
     if run_state in (RunState.SENDING, RunState.COMPLETED):
-        return None
+        seconds = None if quiet is None else quiet.seconds_left(message.recipient)
+        return None if seconds is None else quiet_result(message, seconds)
     if run_state in (RunState.CLOSING, RunState.CANCELLED, RunState.FAILED):
         return Result(message.id, message.position, MessageState.CANCELLED, code="cancelled", counts_as_try=False)
     return Result(
@@ -88,6 +91,18 @@ def held_back_result(message: PlannedMessage, run_state: RunState) -> Result | N
         message.position,
         MessageState.DEFERRED,
         retry_after_seconds=_PAUSED_RETRY_SECONDS,
+        counts_as_try=False,
+    )
+
+
+def quiet_result(message: PlannedMessage, seconds: float) -> Result:
+    """The result of a message whose recipient is in quiet hours for so many seconds yet: it waits, for no fault."""
+    return Result(
+        message.id,
+        message.position,
+        MessageState.DEFERRED,
+        code=CODE,
+        retry_after_seconds=seconds,
         counts_as_try=False,
     )
 

@@ -13,6 +13,7 @@ import uvloop
 
 from models.rules.lifecycle import RunKind
 from models.rules.pacing import is_paced, page_size
+from models.rules.quiet_hours import read_quiet_hours
 from models.session import Database
 from models.settings import Settings
 from models.store import circuits
@@ -187,6 +188,7 @@ class Sender:
             tally=tally if tally is not None else Tally(),
             is_ahead=not is_paced(min((rate for rate in rates if rate is not None), default=None)),
             page_size=page_size(run.send_rate_per_minute),
+            quiet_hours=read_quiet_hours(run.quiet_hours),
             _executor=Strand(threads) if threads is not None else ThreadPoolExecutor(1, thread_name_prefix="journal"),
         )
 

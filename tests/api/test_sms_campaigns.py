@@ -4,13 +4,15 @@ from uuid import uuid4
 
 import pytest
 
+from models.rules.quiet_hours import parse_quiet_hours
+from models.store.organizations import set_quiet_hours
 from models.store.sender_ids import add_verified_sender_id
 
 FIELDS = {
     "id", "name", "status", "message_content", "sender_id", "sender_id_id", "target_list_ids", "contact_ids",
     "manual_phones", "total_recipients", "total_sent", "total_delivered", "total_failed", "total_segments",
     "total_cost", "scheduled_at", "timezone", "batch_size", "send_rate_per_minute", "created_at", "updated_at",
-    "sent_at", "completed_at", "pause_reason",
+    "sent_at", "completed_at", "pause_reason", "quiet_hours",
 }  # fmt: skip
 SALE = {"name": "Sale", "message_content": "Hi {{ first_name }}"}
 PATH = "/sms/campaigns"
@@ -73,6 +75,9 @@ def test_a_new_campaign_is_a_draft_and_with_an_hour_scheduled(acme) -> None:
         ({"timezone": "Mars/Olympus"}, "timezone"),
         ({"timezone": "Mars/Olympus", "scheduled_at": "2052-03-28"}, "timezone"),
         ({"scheduled_at": "tomorrow"}, "scheduled_at"),
+        ({"quiet_hours": "21:00-08:00"}, "quiet_hours"),
+        ({"quiet_hours": {"start": "21:00"}}, "quiet_hours.end"),
+        ({"quiet_hours": {"start": "21:00", "end": "21:00"}}, "quiet_hours"),
     ],
 )
 def test_what_is_wrong_with_a_campaign_is_named(acme, change, field) -> None:
@@ -80,6 +85,20 @@ def test_what_is_wrong_with_a_campaign_is_named(acme, change, field) -> None:
     for answer in (acme.post(PATH, {**SALE, **change}), acme.put(f"{PATH}/{campaign['id']}", change)):
         assert answer.status_code == 422, answer.text
         assert list(answer.get_json()["errors"]) == [field]
+
+
+def test_quiet_hours_are_the_organizations_unless_the_campaign_says(acme, engine) -> None:
+    hours, others = {"start": "21:00", "end": "08:00"}, {"start": "20:00", "end": "09:30"}
+    assert acme.created(PATH, SALE)["quiet_hours"] is None
+    with engine.transaction(None) as session:
+        set_quiet_hours(session, acme.organization_id, parse_quiet_hours(hours), actor="test")
+    campaign = acme.created(PATH, SALE)
+    assert campaign["quiet_hours"] == hours
+    assert acme.created(PATH, {**SALE, "quiet_hours": None})["quiet_hours"] is None
+    assert acme.created(PATH, {**SALE, "quiet_hours": others})["quiet_hours"] == others
+    path = f"{PATH}/{campaign['id']}"
+    for change, expected in (({"name": "S"}, hours), ({"quiet_hours": others}, others), ({"quiet_hours": None}, None)):
+        assert acme.put(path, change).get_json()["data"]["quiet_hours"] == expected
 
 
 def test_name_and_text_are_required_and_an_hour_that_has_come_is_refused(acme) -> None:

@@ -44,7 +44,7 @@ class PuppetCourier:
             assert one.resent is not None, "Only what is sent again is in this outbox."
             if one.is_suppressed:
                 held_back.append(Answer(one, suppressed_result(one.message)))
-            elif (result := held_back_result(one.message, one.resent.run_state)) is not None:
+            elif (result := held_back_result(one.message, one.resent.run_state, one.resent.quiet)) is not None:
                 held_back.append(Answer(one, result))
             else:
                 message = one.message

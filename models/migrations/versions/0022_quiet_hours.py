@@ -1,0 +1,25 @@
+"""Hours in which the numbers of an SMS campaign get nothing.
+
+Revision: 0022, after 0021.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects import postgresql
+
+revision = "0022"
+down_revision = "0021"
+branch_labels = None
+depends_on = None
+
+TABLES = ("organizations", "campaigns", "runs")
+
+
+def upgrade() -> None:
+    for table in TABLES:
+        op.add_column(table, sa.Column("quiet_hours", postgresql.JSONB(), nullable=True))
+
+
+def downgrade() -> None:
+    for table in reversed(TABLES):
+        op.drop_column(table, "quiet_hours")
