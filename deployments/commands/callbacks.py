@@ -66,11 +66,11 @@ def show(callback: str, /, *, data_dir: Path | None = None) -> None:
     with _engine("callbacks show", data_dir) as (settings, database), database.transaction(None) as session:
         found = find_callback(session, _id(callback))
         request = request_of(settings, found)
-        print(f"{found.provider}, {found.received_at:%Y-%m-%d %H:%M:%S %Z}: {found.url}")
+        print(f"{found.provider}, {found.received_at:%Y-%m-%d %H:%M:%S %Z}: {shown(found.url)}")
         for name, value in sorted(request.headers.items()):
-            print(f"{name}: {'(not shown)' if name in _SECRET_HEADERS else value}")
+            print(f"{name}: {'(not shown)' if name in _SECRET_HEADERS else shown(value)}")
         print()
-        print(found.body.decode("utf-8", "backslashreplace"))
+        print(shown(found.body.decode("utf-8", "backslashreplace")))
         print()
         try:
             said = read_again(settings, session, found)
@@ -111,6 +111,13 @@ def replay_all(
         print(f"{len(ids) - failed} callbacks read, with {events} events, which the courier applies.")
     if failed:
         raise ExoSendError(f"{failed} callbacks could not be read.")
+
+
+def shown(text: str) -> str:
+    """What others wrote, for a terminal: controls and what turns the direction of writing are escaped, lines stay."""
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else char.encode("unicode_escape").decode() for char in text
+    )
 
 
 def _line(entry: ListedCallback) -> str:

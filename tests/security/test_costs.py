@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from deployments.commands.callbacks import shown
 from tasks.bounces.reading import read_mail
 from tasks.content.inline_css import inline_css
 from tests.support.bounces import MESSAGE, PATHS, postfix
@@ -65,6 +66,10 @@ SAID = [
         {"tasks.bounces.reading._NOT_PRINTED": NOTHING},
     ),
 ]
+
+
+def test_what_a_callback_says_to_a_terminal_is_text() -> None:
+    assert shown("a\x1b[2J\x9b2J\r\u202eb\nü\t") == r"a\x1b[2J\x9b2J\r\u202eb" + "\nü\t"
 
 
 @pytest.mark.parametrize("attack", [*COSTLY, *SAID], ids=lambda attack: attack.name.replace(" ", "-"))
