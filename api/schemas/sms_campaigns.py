@@ -9,7 +9,7 @@ MESSAGE_MAX = 10_000  # characters; a source with merge tags may be longer than 
 CONTACTS_MAX = 10_000
 PHONES_MAX = 10_000
 QUIET_HOURS = {
-    "type": ["object", "null"],
+    "type": "object",
     "properties": {"start": {"type": "string"}, "end": {"type": "string"}},
     "required": ["start", "end"],
     "description": "From when to when nobody gets anything, by the clock where the number is; over midnight where `end`"

@@ -124,7 +124,7 @@ class MessageState(StrEnum):
     """What became of a message so far."""
 
     PLANNED = "planned"
-    DEFERRED = "deferred"  # the provider asked for another try; `retry_at` of its entry in `deferrals` says when
+    DEFERRED = "deferred"  # for another try, or in quiet hours; `retry_at` of its entry in `deferrals` says until when
     UNCERTAIN = "uncertain"  # handed over, no answer known
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
