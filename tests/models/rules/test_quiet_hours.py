@@ -111,8 +111,13 @@ def test_in_one_zone_any_hours_hold(number, at, hours) -> None:
 
 
 def test_zones_are_those_of_the_library_where_numbers_are_bound_to_no_place() -> None:
-    for region in phonenumbers.SUPPORTED_REGIONS:
-        example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    mobile = phonenumbers.PhoneNumberType.MOBILE
+    examples = {
+        region: phonenumbers.example_number_for_type(region, mobile) for region in phonenumbers.SUPPORTED_REGIONS
+    }
+    known = {region: example for region, example in examples.items() if example is not None}
+    assert len(known) > 200
+    for region, example in known.items():
         number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
         names = {zone.key for zone in zones_of(number)}
         if region == "KZ" or number.startswith("+1"):  # there they say more than the library takes from them
