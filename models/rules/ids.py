@@ -30,6 +30,11 @@ def new_id() -> UUID:
     return compat.uuid7()
 
 
+def least_id_at(at: datetime) -> UUID:
+    """Not an id, but what all ids that were made at a time, or later, are above."""
+    return UUID(int=((at - _EPOCH) // timedelta(milliseconds=1)) << 80)
+
+
 def run_message_prefix(run_id: UUID) -> str:
     """The first 28 characters of the text of every message id of the run."""
     digest = hashlib.sha256(run_id.bytes).digest()

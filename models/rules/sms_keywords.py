@@ -137,7 +137,8 @@ _PLAIN = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ı": "i", "æ": "ae", 
 
 def plain_word(text: str) -> str:
     """The text as keywords are compared: letters and digits alone, without case and accents. "Opt-Out!" is "optout"."""
-    marked = unicodedata.normalize("NFKD", text.casefold())
+    # Twice: letters of formulas (U+1D468) have a case only when they are plain ones.
+    marked = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     return "".join(character for character in marked if character.isalnum()).translate(_PLAIN)
 
 

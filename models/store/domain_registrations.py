@@ -11,6 +11,7 @@ from sqlalchemy import Row, delete, exists, select, text, update
 from sqlalchemy.orm import Session
 
 from models.rules.dns_records import ProviderRecord
+from models.rules.ids import least_id_at
 from models.rules.registration import Registration, ask_again_after
 from models.store.organizations import audit
 from models.store.provider_accounts import Account
@@ -18,6 +19,7 @@ from models.tables import DomainRegistration, EmailDomain
 
 _ACTOR = "registration"
 _MOST_AT_ONCE = 1000
+_BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 _ALONE = text("SELECT pg_try_advisory_xact_lock(hashtextextended('domain_registrations', 0))")
 # An account of an organization is for its domains, one of the platform for all.
@@ -26,7 +28,7 @@ _ADD = text("""
     SELECT d.id, a.provider, d.organization_id, d.domain
     FROM unnest(CAST(:providers AS text[]), CAST(:owners AS uuid[])) AS a (provider, owner)
     JOIN email_domains d ON a.owner IS NULL OR a.owner = d.organization_id
-    WHERE NOT EXISTS (
+    WHERE d.id > CAST(:after AS uuid) AND NOT EXISTS (
         SELECT FROM domain_registrations r WHERE r.email_domain_id = d.id AND r.provider = a.provider)
     LIMIT :most
     ON CONFLICT DO NOTHING
@@ -69,16 +71,24 @@ class Told:
     is_of_account: bool = False
 
 
-def look_for_domains(session: Session, accounts: Sequence[Account], default: Account | None) -> None:
-    """Have each account asked about each domain that it sends for, and about those that are no more.
+def look_for_new_domains(session: Session, accounts: Sequence[Account], since: datetime) -> None:
+    """Have each account asked about the domains that it sends for and that were added since a time.
 
-    `accounts`: those that send email, that of the environment (`default`) among them. One process does it at a time.
+    `accounts`: those that send email, that of the environment among them.
+    """
+    owners = [account.organization_id for account in accounts]
+    values = {"providers": [account.provider for account in accounts], "owners": owners}
+    session.execute(_ADD, {**values, "after": least_id_at(since), "most": _MOST_AT_ONCE})
+
+
+def look_for_all_domains(session: Session, accounts: Sequence[Account], default: Account | None) -> None:
+    """The same of all domains, and of those that are no more. `default`: the account of the environment.
+
+    One process does it at a time. It compares all rows: half a second for 100,000 domains.
     """
     if not session.execute(_ALONE).scalar_one():
         return
-    owners = [account.organization_id for account in accounts]
-    providers = [account.provider for account in accounts]
-    session.execute(_ADD, {"providers": providers, "owners": owners, "most": _MOST_AT_ONCE})
+    look_for_new_domains(session, accounts, _BEGINNING)
     session.execute(_LEAVE)
     # Where the environment names no account it may be named again: what is known of its domains stays.
     session.execute(_FORGET, {"default": None if default is None else default.provider})

@@ -6,8 +6,10 @@ changes what DNS said: a domain is verified or not by its own records.
 """
 
 import logging
+import time
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from math import inf
 
 from models.encryption import decrypt
 from models.errors import SetupError
@@ -20,7 +22,8 @@ from models.store.domain_registrations import (
     end_registration,
     hand_on,
     is_verified_elsewhere,
-    look_for_domains,
+    look_for_all_domains,
+    look_for_new_domains,
     record_registration,
     records_in,
     rest_account,
@@ -42,6 +45,8 @@ from tasks.providers.registry import default_account
 
 log = logging.getLogger(__name__)
 
+_LOOK_AT_ALL_SECONDS = 60.0
+_RECENTLY = timedelta(minutes=10)  # machines' clocks differ, and a transaction may be long
 _REST = timedelta(minutes=2)  # of an account that is away
 _TAKEN = "The domain is verified by another organization."
 
@@ -53,6 +58,7 @@ class Registering:
         self._database = database
         self._settings = settings
         self._accounts: dict[str, Account] = {}
+        self._looked_at = -inf
 
     def look(self) -> None:
         """Find out which accounts and domains there are."""
@@ -60,8 +66,13 @@ class Registering:
         with self._database.transaction(None) as session:
             stored = [account for account in accounts_of(session, "email") if account.is_active]
             accounts = [*stored, *([] if default is None else [default])]
-            look_for_domains(session, accounts, default)
-        self._accounts = {account.provider: account for account in accounts}
+            known = {account.provider: account for account in accounts}
+            if known.keys() != self._accounts.keys() or time.monotonic() - self._looked_at > _LOOK_AT_ALL_SECONDS:
+                look_for_all_domains(session, accounts, default)
+                self._looked_at = time.monotonic()
+            else:
+                look_for_new_domains(session, accounts, datetime.now(UTC) - _RECENTLY)
+        self._accounts = known
 
     def ask_next(self) -> bool:
         """Ask an account about one domain whose time has come; False when there is none. No transaction is open while

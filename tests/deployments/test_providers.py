@@ -11,6 +11,7 @@ from deployments.account_checks import look_at_accounts
 from models.errors import InvalidInput, NotFound, SetupError
 from models.session import Database
 from models.settings import Settings
+from models.store.organizations import create_organization
 from models.store.provider_accounts import accounts_of, open_url
 from tests.support.sinks import SMTP, Wanted, servers
 
@@ -125,5 +126,17 @@ def test_the_doctor_knows_each_account(
     ]
     assert found.channels == {"email"}
     with database.transaction(None) as session:
+        organization = create_organization(session, name="Acme").id
+        session.execute(
+            text(
+                "INSERT INTO domain_registrations (email_domain_id, provider, organization_id, domain, state, problem)"
+                " SELECT gen_random_uuid(), 'mailgun:' || id, :org, 'acme.com', 'failed', 'taken'"
+                " FROM provider_accounts, generate_series(1, 2)"
+            ),
+            {"org": organization},
+        )
+    *_, last = look_at_accounts(settings).findings
+    assert (last.grade.value, last.text) == ("note", "2 domains are not registered with mailgun main: taken")
+    with database.transaction(None) as session:
         session.execute(text("UPDATE provider_accounts SET url_encrypted = 'x'"))
-    assert [each.grade.value for each in look_at_accounts(settings).findings] == ["wrong"]
+    assert [each.grade.value for each in look_at_accounts(settings).findings] == ["wrong", "note"]
