@@ -16,11 +16,12 @@ from tasks.providers.http_exchange import (
     TIMEOUT,
     Answer,
     Request,
+    RequestCall,
+    RequestSlot,
     Result,
     Unanswered,
     Unwritten,
 )
-from tasks.providers.http_queue import OpenCall, Slot
 
 # Written at once up to here. A longer one is written but for its last byte, which waits until the system has taken the
 # rest: a break before that is certain, since a server cannot act on what is shorter than it was announced.
@@ -32,15 +33,15 @@ _MOST_KEPT_OPEN = 20.0  # seconds without work: below the idle time-outs of comm
 class Pool(Protocol):
     """What a connection needs of the client that it belongs to."""
 
-    def take(self) -> Slot | None:
+    def take(self) -> RequestSlot | None:
         """The next request."""
         ...
 
-    def give_back(self, slot: Slot, detail: str) -> None:
+    def give_back(self, slot: RequestSlot, detail: str) -> None:
         """It was not written whole."""
         ...
 
-    def settle(self, slot: Slot, result: Result) -> None:
+    def settle(self, slot: RequestSlot, result: Result) -> None:
         """What became of it."""
         ...
 
@@ -64,7 +65,7 @@ class HttpConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._http = h11.Connection(h11.CLIENT)
         self._transport: asyncio.Transport | None = None
-        self._slot: Slot | None = None
+        self._slot: RequestSlot | None = None
         self._begun_at = 0.0
         self._last_byte = b""  # of a long request that is on its way
         self._status = 0
@@ -126,13 +127,13 @@ class HttpConnection(asyncio.Protocol):
         self._begun_at = now
         self._status, self._body, self._body_bytes = 0, [], 0
         try:
-            self._write(slot[0].requests[slot[1]])
+            self._write(slot[0].items[slot[1]])
         except (h11.LocalProtocolError, ValueError) as error:  # a line end in a header, a target that is not ASCII
             self._slot = None
             self._pool.settle(slot, Unwritten(CONTENT, f"The request cannot be written: {error}"))
             self.drop(CONTENT, "It was not used.")
 
-    def withdraw(self, call: OpenCall) -> None:
+    def withdraw(self, call: RequestCall) -> None:
         """The call is over: what is out of it is not waited for, and its answer would be nobody's."""
         if self._slot is not None and self._slot[0] is call:
             self.drop(ABORTED, "Sending was stopped.")

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from tasks.providers.open_calls import OpenCall
+
 ABORTED, CONNECTION, CONTENT, PROTOCOL, TIMEOUT, TLS = "aborted", "connection", "content", "protocol", "timeout", "tls"
 
 _MOST_SECONDS = 24 * 3600.0
@@ -50,6 +52,8 @@ class Unanswered:
 
 
 Result = Answer | Unwritten | Unanswered
+RequestCall = OpenCall[Request, Result]
+RequestSlot = tuple[RequestCall, int]
 
 
 def retry_after_seconds(header: str) -> float | None:

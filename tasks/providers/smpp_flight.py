@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.message_queue import MessageCall
 from tasks.providers.smpp_pdu import Address, ShortMessage, message_body
 from tasks.providers.smpp_text import text_parts
-from tasks.providers.smtp_queue import OpenCall
 
 _INTERNATIONAL, _NETWORK_SPECIFIC, _ALPHANUMERIC = 1, 3, 5  # types of number, 5.2.5
 _ISDN, _UNKNOWN = 1, 0  # numbering plans, 5.2.6
@@ -18,7 +18,7 @@ class Flight:
 
     __slots__ = ("at", "bodies", "call", "index", "outcomes", "tries")
 
-    def __init__(self, call: OpenCall, index: int, bodies: list[bytes]) -> None:
+    def __init__(self, call: MessageCall, index: int, bodies: list[bytes]) -> None:
         self.call = call
         self.index = index
         self.bodies = bodies

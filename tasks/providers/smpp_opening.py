@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tasks.providers.base import Outcome, OutcomeKind
+from tasks.providers.connection_pool import LONGEST_PAUSE
 from tasks.providers.smpp_link import BindRefusedError, SmppLink
 from tasks.providers.smpp_statuses import ACCOUNT
 from tasks.providers.smpp_url import SmppAddress
@@ -13,7 +14,6 @@ from tasks.providers.smpp_url import SmppAddress
 LinkT = TypeVar("LinkT", bound=SmppLink)
 
 CONNECT_SECONDS = 10.0
-LONGEST_PAUSE = 30.0
 
 
 async def open_link(
@@ -53,8 +53,3 @@ def unreachable(address: SmppAddress, error: Exception) -> Outcome:
         said = str(error) or type(error).__name__
     detail = f"SMSC {address.host}:{address.port}: {said}"[:500]
     return Outcome(OutcomeKind.UNSENT, code=code, detail=detail, retry_after_seconds=LONGEST_PAUSE)
-
-
-def pause_after(failures: int) -> float:
-    """Seconds before the next try to open a connection, after so many in a row that failed."""
-    return min(LONGEST_PAUSE, 2.0 ** min(failures, 5))

@@ -17,9 +17,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from tasks.providers.callbacks import InboundSms, ProviderEvent
+from tasks.providers.connection_pool import pause_after
 from tasks.providers.smpp_assembly import Assembly, Whole
 from tasks.providers.smpp_link import BindRefusedError, SmppLink
-from tasks.providers.smpp_opening import open_link, pause_after, unreachable
+from tasks.providers.smpp_opening import open_link, unreachable
 from tasks.providers.smpp_pdu import NotSmppError, Pdu, read_message
 from tasks.providers.smpp_receipts import InboundPart, inbound_sms, read_delivery
 from tasks.providers.smpp_statuses import OK, RX_P_APPN, RX_T_APPN

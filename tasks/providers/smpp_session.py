@@ -6,13 +6,13 @@ from time import monotonic
 from typing import Protocol
 
 from tasks.providers.base import LATE, Outcome, OutcomeKind
+from tasks.providers.message_queue import MessageCall, MessageSlot
 from tasks.providers.smpp_flight import Flight, bodies_of, may_be_completed, verdict
 from tasks.providers.smpp_link import SmppLink
 from tasks.providers.smpp_pdu import GENERIC_NACK, RESPONSE, SUBMIT_SM, Pdu, next_sequence, pdu, text_of
 from tasks.providers.smpp_receipts import canonical_id
 from tasks.providers.smpp_statuses import OK, RINVCMDID, SLOW_DOWN, refusal
 from tasks.providers.smpp_url import SmppAddress
-from tasks.providers.smtp_queue import OpenCall, Slot
 
 _SLOW_SECONDS = 1.0
 _MOST_TRIES = 5  # of parts that miss to a message that was taken in part
@@ -24,11 +24,11 @@ class SessionOwner(Protocol):
 
     stopped: bool  # set from any thread; nothing is handed over any more
 
-    def take(self) -> Slot | None:
+    def take(self) -> MessageSlot | None:
         """The next message."""
         ...
 
-    def give_back(self, slot: Slot, detail: str) -> None:
+    def give_back(self, slot: MessageSlot, detail: str) -> None:
         """It was not handed over."""
         ...
 
@@ -82,7 +82,7 @@ class SmppSession(SmppLink):
             chunks += self._submit(flight, range(len(flight.bodies)))
         self._write(chunks)
 
-    def withdraw(self, call: OpenCall) -> None:
+    def withdraw(self, call: MessageCall) -> None:
         """The call is over: what is handed over of it and not answered is uncertain. The answers may still come."""
         stopped = Outcome(OutcomeKind.UNCERTAIN, code="aborted", detail="Handed over, then sending was stopped.")
         for flight in [*(flight for flight, _ in self._outstanding.values()), *self._incomplete]:
@@ -118,10 +118,10 @@ class SmppSession(SmppLink):
                 continue
             return flight
 
-    def _composed(self, slot: Slot) -> Flight | None:
+    def _composed(self, slot: MessageSlot) -> Flight | None:
         call, index = slot
         try:
-            return Flight(call, index, bodies_of(call.messages[index]))
+            return Flight(call, index, bodies_of(call.items[index]))
         except ValueError as error:  # of one message's odd data
             detail = f"The message cannot be put into SMPP: {type(error).__name__}"
             call.settle(index, Outcome(OutcomeKind.REJECTED, code="content", detail=detail))

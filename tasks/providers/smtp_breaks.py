@@ -8,7 +8,8 @@ import asyncio
 from typing import Protocol
 
 from tasks.providers.base import Outcome, OutcomeKind
-from tasks.providers.smtp_queue import MessageQueue, OpenCall, Slot
+from tasks.providers.message_queue import MessageCall, MessageSlot
+from tasks.providers.smtp_queue import SmtpQueue
 from tasks.providers.smtp_reader import ReplyReader
 from tasks.providers.smtp_replies import reply_text
 
@@ -22,16 +23,16 @@ class Stoppable(Protocol):
 class BreakableSession(ReplyReader):
     """Settles its messages when the connection ends, whoever ends it; then `_ended` is called."""
 
-    def __init__(self, transport: asyncio.Transport, queue: MessageQueue, stoppable: Stoppable) -> None:
+    def __init__(self, transport: asyncio.Transport, queue: SmtpQueue, stoppable: Stoppable) -> None:
         super().__init__()
         self._transport = transport
         self._queue = queue
         self._stoppable = stoppable
-        self._handed_over: Slot | None = None
-        self._offered: Slot | None = None
+        self._handed_over: MessageSlot | None = None
+        self._offered: MessageSlot | None = None
         self.lost = False
 
-    def withdraw(self, call: OpenCall) -> None:
+    def withdraw(self, call: MessageCall) -> None:
         """If a message of this call is handed over and not answered, that is what there is to say about it."""
         if self._handed_over is not None and self._handed_over[0] is call:
             detail = "Handed over, then sending was stopped."

@@ -10,9 +10,10 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage
+from tasks.providers.message_queue import MessageSlot
 from tasks.providers.smtp_breaks import BreakableSession, Stoppable
 from tasks.providers.smtp_commands import EnvelopeCommands, ServerOffer, dot_stuffed
-from tasks.providers.smtp_queue import MessageQueue, Slot
+from tasks.providers.smtp_queue import SmtpQueue
 from tasks.providers.smtp_replies import ACCOUNT_CODES, acceptance, refusal, reply_text
 
 _OK = ord("2")
@@ -42,7 +43,7 @@ class SmtpSession(BreakableSession):
         self,
         transport: asyncio.Transport,
         offer: ServerOffer,
-        queue: MessageQueue,
+        queue: SmtpQueue,
         owner: SessionOwner,
         reply_timeout: float,
     ) -> None:
@@ -156,14 +157,14 @@ class SmtpSession(BreakableSession):
 
     # -- the steps
 
-    def _next(self, in_seconds: float = 0.0) -> Slot | None:
+    def _next(self, in_seconds: float = 0.0) -> MessageSlot | None:
         if self._owner.stopped:
             return None
-        return self._queue.take(self._offer.size_limit, self._offer.smtputf8, in_seconds)
+        return self._queue.take_for(self._offer.size_limit, self._offer.smtputf8, in_seconds)
 
     def _offer_envelope(self) -> None:
-        call, index = cast(Slot, self._offered)
-        message = call.messages[index]
+        call, index = cast(MessageSlot, self._offered)
+        message = call.items[index]
         pipelining = self._offer.pipelining
         self._refusal = None
         commands = self._commands.group(message) if pipelining else self._commands.mail(message)
@@ -180,18 +181,18 @@ class SmtpSession(BreakableSession):
         if self._refusal is not None:
             self._give_up_envelope()
             return
-        call, index = cast(Slot, self._offered)
-        self._transport.write(command(call.messages[index]))
+        call, index = cast(MessageSlot, self._offered)
+        self._transport.write(command(call.items[index]))
         self._deadline = self._now() + self._timeout
 
     def _hand_over(self) -> None:
-        slot = cast(Slot, self._offered)
+        slot = cast(MessageSlot, self._offered)
         call, index = slot
         if call.over or self._owner.stopped:
             # The server waits for a body that nobody may send any more; a dot would send an empty message.
             self.drop("sending was stopped")
             return
-        body = dot_stuffed(call.messages[index].content)
+        body = dot_stuffed(call.items[index].content)
         self._offered = None
         self._handed_over = slot
         self._handed_over_at = self._now()
@@ -204,7 +205,7 @@ class SmtpSession(BreakableSession):
         if self._offer.pipelining and (following := self._next(self._last_answer)) is not None:
             self._offered = following
             call, index = following
-            data += self._commands.group(call.messages[index])
+            data += self._commands.group(call.items[index])
         self._transport.write(data)
         # RFC 5321 section 4.5.3.2: ten minutes for the final dot where a command has five.
         self._deadline = self._now() + 2 * self._timeout
@@ -236,7 +237,7 @@ class SmtpSession(BreakableSession):
             return False
         if reply[:3] in ACCOUNT_CODES:
             outcome = Outcome(OutcomeKind.UNSENT, code=reply[:3].decode(), detail=reply_text(reply))
-            call, index = cast(Slot, self._offered)
+            call, index = cast(MessageSlot, self._offered)
             call.settle(index, outcome)
             self._offered = None
             self._owner.account_refused(outcome)
@@ -247,7 +248,7 @@ class SmtpSession(BreakableSession):
         return True
 
     def _settle_refused(self) -> None:
-        call, index = cast(Slot, self._offered)
+        call, index = cast(MessageSlot, self._offered)
         call.settle(index, refusal(cast(bytes, self._refusal)))
         self._offered = None
         self.answered += 1

@@ -1,17 +1,13 @@
 """SMPP against an SMSC on loopback: what becomes of each message, whatever the SMSC does."""
 
 import asyncio
-import ssl
 
 import pytest
 
-from deployments.sink_tls import server_context
 from deployments.smpp_sink import serving
 from tasks.providers.base import OutcomeKind
-from tasks.providers.smpp import SmppProvider
-from tasks.providers.smpp_url import parse_smpp_url
 from tests.support.http_api import texts
-from tests.support.smpp import provider_for, send_over_smpp, smpp_url, smsc_state
+from tests.support.smpp import provider_for, send_over_smpp, smsc_state
 
 ACCEPTED, REJECTED, DEFERRED = OutcomeKind.ACCEPTED, OutcomeKind.REJECTED, OutcomeKind.DEFERRED
 UNCERTAIN, UNSENT = OutcomeKind.UNCERTAIN, OutcomeKind.UNSENT
@@ -116,22 +112,6 @@ def test_a_sender_that_smpp_cannot_carry_fails_alone(log):
     assert send_over_smpp(messages, log).kinds == [ACCEPTED, ACCEPTED, REJECTED]
 
 
-def test_a_connection_that_was_closed_while_idle_puts_nothing_in_doubt(log, run_in):
-    async def main():
-        state = smsc_state(log)
-        async with serving(state) as port:
-            provider = provider_for(port)
-            first = await provider.send(texts(1))
-            for connection in list(state.connections):
-                connection.close()
-            await asyncio.sleep(0)  # it is closed, and the provider has not read its end
-            second = await provider.send(texts(["+37120000005"]))
-            await provider.close()
-        return [*first, *second]
-
-    assert [outcome.kind for outcome in run_in(main())] == [ACCEPTED, ACCEPTED]
-
-
 @pytest.mark.parametrize("how", ["cancel", "abort"])
 def test_a_call_that_is_stopped_leaves_nothing_unsaid(log, run_in, how):
     async def main():
@@ -163,38 +143,3 @@ def test_what_is_late_does_not_go_out(log, run_in):
         return outcomes
 
     assert {(outcome.kind, outcome.code) for outcome in run_in(main())} == {(UNSENT, "late")}
-
-
-def test_both_sides_ask_whether_the_other_is_there_and_an_unbind_is_obeyed(log, run_in):
-    async def main():
-        state = smsc_state(log)
-        async with serving(state) as port:
-            provider = provider_for(port, "enquire_link=0.1&timeout=0.4")
-            await provider.send(texts(1))
-            [connection] = state.connections
-            connection.enquire()
-            async with asyncio.timeout(5):
-                while not connection.enquired:
-                    await asyncio.sleep(0.01)
-                connection.unbind()
-                while state.connections:
-                    await asyncio.sleep(0.01)
-            outcomes = await provider.send(texts(1))
-            await provider.close()
-        return outcomes
-
-    assert [outcome.kind for outcome in run_in(main())] == [ACCEPTED]
-
-
-@pytest.mark.parametrize("is_trusted", [True, False])
-def test_an_smsc_whose_certificate_proves_nothing_gets_no_password(log, run_in, tmp_path, is_trusted):
-    async def main():
-        async with serving(smsc_state(log), tls=server_context(tmp_path)) as port:
-            trust = ssl.create_default_context(cafile=tmp_path / "sink.crt") if is_trusted else None
-            address = parse_smpp_url("the test's URL", smpp_url(port).replace("smpp://", "smpps://"))
-            provider = SmppProvider(address, tls_context=trust)
-            [outcome] = await provider.send(texts(1))
-            await provider.close()
-        return outcome.kind, outcome.code
-
-    assert run_in(main()) == ((ACCEPTED, "0") if is_trusted else (UNSENT, "tls"))
