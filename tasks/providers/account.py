@@ -7,13 +7,14 @@ What user and path are is the vendor's word; host, port and options have the ven
 
 import ipaddress
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
-from models.errors import SetupError
 from tasks.providers.http_client import HttpServer
+from tasks.providers.provider_url import ProviderUrl, has_control_character
 
 _MOST_CONNECTIONS = 1000
 _OPTIONS = {"connections", "timeout", "tls"}
+_FORM = "vendor://user:secret@host[:port][/path][?connections=32&timeout=30]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,27 +47,23 @@ def parse_account(setting: str, url: str) -> ProviderAccount:
 
     Raises SetupError, which names the setting and what is wrong, and never shows the URL itself: it holds a secret.
     """
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        # urlsplit's own text quotes what it could not read, which with an unescaped "/" is part of the secret.
-        raise _wrong(setting, "the port is not a number from 1 to 65535, or the host is malformed") from None
+    reader = ProviderUrl(setting, url, _FORM)
+    parts, port = reader.parts, reader.port
     if port == 0:
-        raise _wrong(setting, "the port must be from 1 to 65535")
+        raise reader.wrong("the port must be from 1 to 65535")
     if not parts.scheme or parts.fragment:
-        raise _wrong(setting, "it must begin with a provider's name and ://, and # in a secret is written %23")
-    options = _options(setting, parts.query)
+        raise reader.wrong("it must begin with a provider's name and ://, and # in a secret is written %23")
+    options = reader.options(_OPTIONS)
     return ProviderAccount(
         vendor=parts.scheme,
-        user=_plain(setting, parts.username),
-        secret=_plain(setting, parts.password),
+        user=_plain(reader, parts.username),
+        secret=_plain(reader, parts.password),
         host=parts.hostname,
         port=port,
         path=unquote(parts.path).strip("/"),
-        tls=_tls(setting, parts, options.get("tls", "on")),
-        connections=int(_number(setting, "connections", options.get("connections", "32"), 1, _MOST_CONNECTIONS)),
-        timeout=_number(setting, "timeout", options.get("timeout", "30"), 0.1, 3600),
+        tls=_tls(reader, options.get("tls", "on")),
+        connections=int(reader.number("connections", options.get("connections", "32"), 1, _MOST_CONNECTIONS)),
+        timeout=reader.number("timeout", options.get("timeout", "30"), 0.1, 3600),
     )
 
 
@@ -76,36 +73,20 @@ def scheme_of(url: str) -> str:
     return scheme.lower() if separator else ""
 
 
-def _wrong(setting: str, what: str) -> SetupError:
-    form = "vendor://user:secret@host[:port][/path][?connections=32&timeout=30]"
-    return SetupError(f"{setting}: {what}. It looks like {form}.")
-
-
-def _plain(setting: str, text: str | None) -> str:
+def _plain(reader: ProviderUrl, text: str | None) -> str:
     if not text:
-        raise _wrong(setting, "it needs a user and a secret")
+        raise reader.wrong("it needs a user and a secret")
     plain = unquote(text)
-    if any(ord(char) < 32 or ord(char) == 127 for char in plain):
-        raise _wrong(setting, "user or secret holds a control character")
+    if has_control_character(plain):
+        raise reader.wrong("user or secret holds a control character")
     return plain
 
 
-def _options(setting: str, query: str) -> dict[str, str]:
-    try:
-        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    except ValueError:
-        raise _wrong(setting, "the options after ? are not name=value pairs joined by &") from None
-    if unknown := sorted(set(options) - _OPTIONS):
-        raise _wrong(setting, f"unknown option {unknown[0]!r}; there are {', '.join(sorted(_OPTIONS))}")
-    return options
-
-
-def _tls(setting: str, parts: SplitResult, text: str) -> bool:
-    if text not in {"on", "off"}:
-        raise _wrong(setting, "tls must be on or off")
-    if text == "off" and not _is_loopback(parts.hostname or ""):
-        raise _wrong(setting, "tls=off is for a server on this machine: a secret is not sent in the clear")
-    return text == "on"
+def _tls(reader: ProviderUrl, text: str) -> bool:
+    tls = reader.switch("tls", text)
+    if not tls and not _is_loopback(reader.parts.hostname or ""):
+        raise reader.wrong("tls=off is for a server on this machine: a secret is not sent in the clear")
+    return tls
 
 
 def _is_loopback(host: str) -> bool:
@@ -113,13 +94,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _number(setting: str, name: str, text: str, least: float, most: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not least <= value <= most:
-        raise _wrong(setting, f"{name} must be a number from {least:g} to {most:g}")
-    return value

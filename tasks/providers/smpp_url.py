@@ -1,9 +1,9 @@
 """Reads an SMPP account: EXOSEND_SMS_URL, or the URL of an account."""
 
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
-from models.errors import SetupError
+from tasks.providers.provider_url import ProviderUrl, has_control_character
 
 SCHEMES = ("smpp", "smpps")
 _PORT, _TLS_PORT = 2775, 3550  # as registered, and as providers have it; a port is best given
@@ -48,72 +48,47 @@ def parse_smpp_url(setting: str, url: str) -> SmppAddress:
 
     Raises SetupError, which names the setting and what is wrong, and never shows the URL itself.
     """
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        raise _wrong(setting, "the port is not a number from 1 to 65535, or the host is malformed") from None
+    reader = ProviderUrl(setting, url, _FORM)
+    parts, port = reader.parts, reader.port
     if parts.scheme not in SCHEMES:
-        raise _wrong(setting, "it must begin with smpp:// or smpps://")
+        raise reader.wrong("it must begin with smpp:// or smpps://")
     if not parts.hostname or port == 0:
-        raise _wrong(setting, "it names no host" if port != 0 else "the port must be from 1 to 65535")
+        raise reader.wrong("it names no host" if port != 0 else "the port must be from 1 to 65535")
     if parts.path not in {"", "/"} or parts.fragment:
-        raise _wrong(setting, "nothing may stand between the port and the options; / # ? in a password are %2F %23 %3F")
-    options = _options(setting, parts.query)
-    numbers = {name: _number(setting, name, options.get(name)) for name in _NUMBERS}
+        raise reader.wrong("nothing may stand between the port and the options; / # ? in a password are %2F %23 %3F")
+    options = reader.options(_OPTIONS)
+    numbers = {
+        name: reader.number(name, options.get(name, str(default)), least, most)
+        for name, (default, least, most) in _NUMBERS.items()
+    }
     tls = parts.scheme == "smpps"
     return SmppAddress(
         host=parts.hostname,
         port=port or (_TLS_PORT if tls else _PORT),
         # 5.2.1, 5.2.2: with their NUL they have 16 and 9 octets. Some SMSCs take longer passwords.
-        system_id=_plain(setting, "system_id", parts.username, 15),
-        password=_plain(setting, "password", parts.password, 64),
+        system_id=_plain(reader, "system_id", parts.username, 15),
+        password=_plain(reader, "password", parts.password, 64),
         tls=tls,
         connections=int(numbers["connections"]),
         window=int(numbers["window"]),
         timeout=numbers["timeout"],
         enquire_link=numbers["enquire_link"],
-        bind=_one_of(setting, "bind", options.get("bind", _BINDS[0]), _BINDS),
-        system_type=_plain(setting, "system_type", options.get("system_type", ""), 12),
-        receipt_ids=_one_of(setting, "receipt_ids", options.get("receipt_ids", _RECEIPT_IDS[0]), _RECEIPT_IDS),
+        bind=_one_of(reader, "bind", options.get("bind", _BINDS[0]), _BINDS),
+        system_type=_plain(reader, "system_type", options.get("system_type", ""), 12),
+        receipt_ids=_one_of(reader, "receipt_ids", options.get("receipt_ids", _RECEIPT_IDS[0]), _RECEIPT_IDS),
     )
 
 
-def _wrong(setting: str, what: str) -> SetupError:
-    return SetupError(f"{setting}: {what}. It looks like {_FORM}.")
-
-
-def _plain(setting: str, name: str, text: str | None, most: int) -> str:
+def _plain(reader: ProviderUrl, name: str, text: str | None, most: int) -> str:
     if text is None or (not text and name != "system_type"):
-        raise _wrong(setting, f"it needs a {name}")
+        raise reader.wrong(f"it needs a {name}")
     plain = unquote(text)
-    if not plain.isascii() or any(ord(char) < 32 or ord(char) == 127 for char in plain) or len(plain) > most:
-        raise _wrong(setting, f"the {name} must be printable ASCII, at most {most} characters")
+    if not plain.isascii() or has_control_character(plain) or len(plain) > most:
+        raise reader.wrong(f"the {name} must be printable ASCII, at most {most} characters")
     return plain
 
 
-def _options(setting: str, query: str) -> dict[str, str]:
-    try:
-        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    except ValueError:
-        raise _wrong(setting, "the options after ? are not name=value pairs joined by &") from None
-    if unknown := sorted(set(options) - _OPTIONS):
-        raise _wrong(setting, f"unknown option {unknown[0]!r}; there are {', '.join(sorted(_OPTIONS))}")
-    return options
-
-
-def _one_of(setting: str, name: str, text: str, allowed: tuple[str, ...]) -> str:
+def _one_of(reader: ProviderUrl, name: str, text: str, allowed: tuple[str, ...]) -> str:
     if text not in allowed:
-        raise _wrong(setting, f"{name} must be one of {', '.join(allowed)}")
+        raise reader.wrong(f"{name} must be one of {', '.join(allowed)}")
     return text
-
-
-def _number(setting: str, name: str, text: str | None) -> float:
-    default, least, most = _NUMBERS[name]
-    try:
-        value = default if text is None else float(text)
-    except ValueError:
-        value = float("nan")
-    if not least <= value <= most:
-        raise _wrong(setting, f"{name} must be a number from {least:g} to {most:g}")
-    return value

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from urllib.parse import unquote
 
-from models.errors import SetupError
+from tasks.providers.provider_url import ProviderUrl, has_control_character
 
 SCHEMES = ("smtp", "smtps")
 _PLAIN_PORT = 25
@@ -45,85 +45,52 @@ def parse_smtp_url(url: str, setting: str = "EXOSEND_SMTP_URL") -> SmtpAddress:
     Raises SetupError, which names the setting and what is wrong, and never shows the URL itself: it may
     hold a password.
     """
-    try:
-        parts = urlsplit(url.strip())
-        port = parts.port
-    except ValueError:
-        # urlsplit's own text quotes what it could not read, which with an unescaped "/" is part of the password.
-        raise _wrong(setting, "the port is not a number from 1 to 65535, or the host is malformed") from None
+    reader = ProviderUrl(setting, url, _FORM)
+    parts, port = reader.parts, reader.port
     if parts.scheme not in SCHEMES:
-        raise _wrong(setting, "it must begin with smtp:// or smtps://")
+        raise reader.wrong("it must begin with smtp:// or smtps://")
     if not parts.hostname or port == 0:
-        raise _wrong(setting, "it names no host" if port != 0 else "the port must be from 1 to 65535")
+        raise reader.wrong("it names no host" if port != 0 else "the port must be from 1 to 65535")
     if parts.path not in {"", "/"} or parts.fragment:
-        raise _wrong(
-            setting, "nothing may stand between the port and the options; write / # ? in a password as %2F %23 %3F"
+        raise reader.wrong(
+            "nothing may stand between the port and the options; write / # ? in a password as %2F %23 %3F"
         )
     tls = parts.scheme == "smtps"
-    username, password = _credentials(setting, parts)
-    options = _options(setting, parts.query)
+    username, password = _credentials(reader)
+    options = reader.options(_OPTIONS)
     if tls and "starttls" in options:
-        raise _wrong(setting, "starttls does not go with smtps://, which is encrypted from the start")
+        raise reader.wrong("starttls does not go with smtps://, which is encrypted from the start")
     return SmtpAddress(
         host=parts.hostname,
         port=port or (_TLS_PORT if tls else _PLAIN_PORT),
         tls=tls,
-        starttls=_starttls(setting, options.get("starttls", "auto")),
+        starttls=_starttls(reader, options.get("starttls", "auto")),
         username=username,
         password=password,
         connections=int(
-            _number(setting, "connections", options.get("connections", "8"), 1, _MOST_CONNECTIONS, whole=True)
+            reader.number("connections", options.get("connections", "8"), 1, _MOST_CONNECTIONS, whole=True)
         ),
-        timeout=_number(setting, "timeout", options.get("timeout", "30"), 0.1, 3600),
-        dkim=_switch(setting, "dkim", options.get("dkim", "off")),
+        timeout=reader.number("timeout", options.get("timeout", "30"), 0.1, 3600),
+        dkim=reader.switch("dkim", options.get("dkim", "off")),
     )
 
 
-def _wrong(setting: str, what: str) -> SetupError:
-    return SetupError(f"{setting}: {what}. It looks like {_FORM}.")
-
-
-def _credentials(setting: str, parts: SplitResult) -> tuple[str | None, str | None]:
+def _credentials(reader: ProviderUrl) -> tuple[str | None, str | None]:
+    parts = reader.parts
     if not parts.username:
         if parts.password:
-            raise _wrong(setting, "there is a password but no user")
+            raise reader.wrong("there is a password but no user")
         return None, None
     if parts.password is None:
-        raise _wrong(setting, "there is a user but no password")
+        raise reader.wrong("there is a user but no password")
     username, password = unquote(parts.username), unquote(parts.password)
-    if any(ord(char) < 32 or ord(char) == 127 for char in username + password):
-        raise _wrong(setting, "user or password holds a control character")
+    if has_control_character(username + password):
+        raise reader.wrong("user or password holds a control character")
     return username, password
 
 
-def _options(setting: str, query: str) -> dict[str, str]:
-    try:
-        options = dict(parse_qsl(query, keep_blank_values=True, strict_parsing=bool(query)))
-    except ValueError:
-        raise _wrong(setting, "the options after ? are not name=value pairs joined by &") from None
-    if unknown := sorted(set(options) - _OPTIONS):
-        raise _wrong(setting, f"unknown option {unknown[0]!r}; there are {', '.join(sorted(_OPTIONS))}")
-    return options
-
-
-def _switch(setting: str, name: str, text: str) -> bool:
-    if text not in {"on", "off"}:
-        raise _wrong(setting, f"{name} must be on or off")
-    return text == "on"
-
-
-def _starttls(setting: str, text: str) -> StartTls:
+def _starttls(reader: ProviderUrl, text: str) -> StartTls:
     try:
         return StartTls(text)
     except ValueError:
-        raise _wrong(setting, "starttls must be auto, require or off") from None
-
-
-def _number(setting: str, name: str, text: str, least: float, most: float, *, whole: bool = False) -> float:
-    try:
-        value = float(int(text)) if whole else float(text)
-    except ValueError:
-        value = float("nan")
-    if not least <= value <= most:
-        raise _wrong(setting, f"{name} must be a {'whole ' if whole else ''}number from {least:g} to {most:g}")
-    return value
+        raise reader.wrong("starttls must be auto, require or off") from None
