@@ -4,15 +4,12 @@ For tests and for trying things out: `python -m deployments.http_sink twilio --l
 it can be told to misbehave (sink_faults.py: at connect, data, which is the head of a request, and final).
 """
 
-import asyncio
-import contextlib
-import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
-import uvloop
 from cyclopts import App, Parameter
 
 from deployments import (
@@ -34,8 +31,9 @@ from deployments.http_sink_sendgrid import SendGridApi
 from deployments.http_sink_ses import SesApi
 from deployments.http_sink_twilio import TwilioApi
 from deployments.http_sink_vonage import VonageApi
-from deployments.sink_faults import Fault, FaultScript, parse_faults, read_faults
+from deployments.sink_faults import read_faults
 from deployments.sink_log import AcceptLog
+from deployments.sink_serving import serve, serving_on
 from models.errors import SetupError
 from tasks.providers.callbacks import Callback, InboundSms, ProviderEvent
 
@@ -97,23 +95,9 @@ CALLBACK_KEYS = {
 }
 
 
-@contextlib.asynccontextmanager
-async def serving(state: HttpSinkState, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[int]:
+def serving(state: HttpSinkState, *, host: str = "127.0.0.1", port: int = 0) -> AbstractAsyncContextManager[int]:
     """Serve until the block ends; gives the port (0 asks for a free one). Raises SetupError if it is taken."""
-    loop = asyncio.get_running_loop()
-    try:
-        server = await loop.create_server(lambda: HttpSinkConnection(state), host, port, backlog=1024)
-    except OSError as error:
-        raise SetupError(f"The HTTP sink cannot listen on {host}:{port}: {error.strerror}.") from None
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for connection in list(state.connections):
-            connection.close()
-        await server.wait_closed()
-        await asyncio.sleep(0)  # asyncio closes sockets from callbacks
-        state.log.close()
+    return serving_on(host, port, lambda: HttpSinkConnection(state), state, name="HTTP sink")
 
 
 @app.default
@@ -129,22 +113,10 @@ def main(
     account: Annotated[str | None, Parameter(help="user:secret that it asks for.")] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    faults: list[Fault] = read_faults(script) if script else []
-    for rule in fail:
-        faults += parse_faults(rule)
+    faults = read_faults(script, fail)
     user, _, secret = (account or ACCOUNTS[vendor]).partition(":")
-    state = HttpSinkState(APIS[vendor]((user, secret)), AcceptLog(log), FaultScript(faults), delay / 1000)
-    uvloop.run(_serve(state, host, port))
-
-
-async def _serve(state: HttpSinkState, host: str, port: int) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    async with serving(state, host=host, port=port) as chosen:
-        print(f"listening on {host}:{chosen}", flush=True)  # noqa: T201  # who starts it waits for this line
-        await stop.wait()
+    state = HttpSinkState(APIS[vendor]((user, secret)), AcceptLog(log), faults, delay / 1000)
+    serve(host, serving(state, host=host, port=port))
 
 
 if __name__ == "__main__":

@@ -4,48 +4,31 @@ For the demo, for tests and for trying things out: `python -m deployments.sink -
 It speaks real SMTP and can be told to misbehave (see sink_faults.py).
 """
 
-import asyncio
-import contextlib
-import signal
 import ssl
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated
 
-import uvloop
 from cyclopts import App, Parameter
 
-from deployments.sink_faults import Fault, FaultScript, parse_faults, read_faults
+from deployments.sink_faults import read_faults
 from deployments.sink_log import AcceptLog
 from deployments.sink_protocol import SinkConnection, SinkState
+from deployments.sink_serving import serve, serving_on
 from deployments.sink_tls import server_context
 from models.errors import SetupError
 
 app = App(name="python -m deployments.sink", help="A mail server that logs what it accepts and delivers nothing.")
 
 
-@contextlib.asynccontextmanager
-async def serving(
+def serving(
     state: SinkState, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[int]:
+) -> AbstractAsyncContextManager[int]:
     """Serve until the block ends; gives the port (0 asks for a free one). `tls`: encrypted from the first byte.
 
     Raises SetupError, naming the port, if it is taken.
     """
-    loop = asyncio.get_running_loop()
-    try:
-        server = await loop.create_server(lambda: SinkConnection(state), host, port, ssl=tls, backlog=1024)
-    except OSError as error:
-        raise SetupError(f"The mail sink cannot listen on {host}:{port}: {error.strerror}.") from None
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for connection in list(state.connections):
-            connection.close()
-        await server.wait_closed()
-        await asyncio.sleep(0)  # asyncio closes sockets from callbacks
-        state.log.close()
+    return serving_on(host, port, lambda: SinkConnection(state), state, name="mail sink", tls=tls)
 
 
 @app.default
@@ -64,15 +47,13 @@ def main(
     auth: Annotated[str | None, Parameter(help="Ask for AUTH with this user:password.")] = None,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    faults: list[Fault] = read_faults(script) if script else []
-    for rule in fail:
-        faults += parse_faults(rule)
+    faults = read_faults(script, fail)
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     user, _, password = (auth or "").partition(":")
     state = SinkState(
         log=AcceptLog(log),
-        script=FaultScript(faults),
+        script=faults,
         pipelining=pipelining,
         max_size=max_size,
         delay_seconds=delay / 1000,
@@ -80,17 +61,7 @@ def main(
         tls_context=server_context(tls) if tls else None,
         account=(user, password) if auth else None,
     )
-    uvloop.run(_serve(state, host, port))
-
-
-async def _serve(state: SinkState, host: str, port: int) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    async with serving(state, host=host, port=port) as chosen:
-        print(f"listening on {host}:{chosen}", flush=True)  # noqa: T201  # who starts it waits for this line
-        await stop.wait()
+    serve(host, serving(state, host=host, port=port))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -95,14 +96,6 @@ def parse_faults(text: str) -> list[Fault]:
         raise SetupError(f"The faults for the mail sink cannot be read: {problem}") from None
 
 
-def read_faults(path: Path) -> list[Fault]:
-    """Rules from a file. Raises SetupError."""
-    try:
-        return parse_faults(path.read_text("utf-8"))
-    except OSError as error:
-        raise SetupError(f"The script {path} cannot be read: {error.strerror}.") from None
-
-
 class FaultScript:
     """The rules and how often each has applied; shared by all connections of one sink."""
 
@@ -130,3 +123,16 @@ class FaultScript:
             if fault.first is None or self._met[number, key] <= fault.first:
                 return fault
         return None
+
+
+def read_faults(path: Path | None, rules: Sequence[str]) -> FaultScript:
+    """The rules of a file, then those given one by one, as JSON. Raises SetupError."""
+    faults: list[Fault] = []
+    if path is not None:
+        try:
+            faults += parse_faults(path.read_text("utf-8"))
+        except OSError as error:
+            raise SetupError(f"The script {path} cannot be read: {error.strerror}.") from None
+    for rule in rules:
+        faults += parse_faults(rule)
+    return FaultScript(faults)

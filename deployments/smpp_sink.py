@@ -4,20 +4,17 @@ For tests and for trying things out: `python -m deployments.smpp_sink --log acce
 be told to misbehave (sink_faults.py: at connect, which is the bind, and final, which is a submit_sm).
 """
 
-import asyncio
-import contextlib
 import json
-import signal
 import ssl
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Annotated
 
-import uvloop
 from cyclopts import App, Parameter
 
-from deployments.sink_faults import Fault, FaultScript, parse_faults, read_faults
+from deployments.sink_faults import read_faults
 from deployments.sink_log import AcceptLog
+from deployments.sink_serving import serve, serving_on
 from deployments.smpp_sink_deliveries import Deliveries
 from deployments.smpp_sink_protocol import SmppSinkConnection, SmppSinkState
 from models.errors import SetupError
@@ -27,25 +24,11 @@ app = App(name="python -m deployments.smpp_sink", help="An SMSC that logs what i
 ACCOUNT = "exosend:secret"
 
 
-@contextlib.asynccontextmanager
-async def serving(
+def serving(
     state: SmppSinkState, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
-) -> AsyncIterator[int]:
+) -> AbstractAsyncContextManager[int]:
     """Serve until the block ends; gives the port (0 asks for a free one). Raises SetupError if it is taken."""
-    loop = asyncio.get_running_loop()
-    try:
-        server = await loop.create_server(lambda: SmppSinkConnection(state), host, port, ssl=tls, backlog=1024)
-    except OSError as error:
-        raise SetupError(f"The SMPP sink cannot listen on {host}:{port}: {error.strerror}.") from None
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for connection in list(state.connections):
-            connection.close()
-        await server.wait_closed()
-        await asyncio.sleep(0)  # asyncio closes sockets from callbacks
-        state.log.close()
+    return serving_on(host, port, lambda: SmppSinkConnection(state), state, name="SMPP sink", tls=tls)
 
 
 @app.default
@@ -62,29 +45,17 @@ def main(
     receipts: Annotated[str, Parameter(help="Words of receipts by glob of the recipient, as JSON.")] = "{}",
 ) -> None:
     """Serve until SIGTERM or Ctrl-C."""
-    faults: list[Fault] = read_faults(script) if script else []
-    for rule in fail:
-        faults += parse_faults(rule)
+    faults = read_faults(script, fail)
     user, _, password = account.partition(":")
     state = SmppSinkState(
         AcceptLog(log),
-        FaultScript(faults),
+        faults,
         (user, password),
         delay / 1000,
         reorder,
         Deliveries(json.loads(receipts)),
     )
-    uvloop.run(_serve(state, host, port))
-
-
-async def _serve(state: SmppSinkState, host: str, port: int) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(name, stop.set)
-    async with serving(state, host=host, port=port) as chosen:
-        print(f"listening on {host}:{chosen}", flush=True)  # noqa: T201  # who starts it waits for this line
-        await stop.wait()
+    serve(host, serving(state, host=host, port=port))
 
 
 if __name__ == "__main__":
