@@ -22,6 +22,7 @@ from models.store.uncertain_lists import list_uncertain
 from models.tables import Campaign, Run
 from tasks.runs.accept import accept_campaign
 from tasks.runs.control import cancel_campaign, pause_campaign, resume_campaign
+from tasks.runs.dry_run import dry_run
 from tasks.runs.uncertain import resolve_run
 
 Answer = dict[str, Any]
@@ -66,11 +67,16 @@ class CampaignActions:
         campaigns.delete_campaign(*own(), self.channel, campaign_id)
         return done(None, "Campaign deleted.")
 
-    def send(self, campaign_id: UUID) -> Answer:
-        """Accept it and start its flow after the commit. Raises what `accept_campaign` raises."""
+    def send(self, campaign_id: UUID, values: Callable[[], Values]) -> Answer:
+        """Accept it and start its flow after the commit, or say what that would come to. Raises what `accept_campaign`
+        and `dry_run` raise."""
         campaign = self._read(campaign_id)
+        is_dry_run = values()["dry_run"]
         if campaign.status == CampaignStatus.SCHEDULED and not self.sends_scheduled:
             raise illegal_move(campaign, CampaignStatus.SENDING)
+        if is_dry_run:
+            found_out = dry_run(own()[0], campaign, seconds=resources().settings.quote_timeout_seconds)
+            return done({**self._shown(campaign), "dry_run": found_out}, "Nothing was sent.")
         run = accept_campaign(*own(), campaign_id, settings=resources().settings, started_by="api")
         campaign = self._read(campaign_id)
         _start_after_commit(campaign, run)

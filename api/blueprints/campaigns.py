@@ -7,7 +7,15 @@ from api.arguments import Arguments
 from api.blueprint import Blueprint
 from api.campaign_actions import CampaignActions
 from api.campaign_values import campaign_columns, with_totals
-from api.schemas.campaigns import CampaignChange, CampaignQuery, CampaignSchedule, CampaignSchema, NewCampaign
+from api.schemas.campaigns import (
+    CampaignChange,
+    CampaignQuery,
+    CampaignSchedule,
+    CampaignSchema,
+    CampaignSend,
+    NewCampaign,
+    SentCampaignSchema,
+)
 from api.schemas.envelopes import Nothing, PageQuery, answer_of, page_of
 from api.schemas.uncertain import Resolution, ResolvedSchema, UncertainSchema
 from models.rules.lifecycle import Channel
@@ -71,14 +79,16 @@ def delete_campaign(campaign_id: UUID) -> dict[str, Any]:
 
 
 @blueprint.route("/campaigns/<id:campaign_id>/send", methods=["POST"], errors=(402, 409, 422))
-@blueprint.response(200, answer_of(CampaignSchema, mutation=True))
-def send_campaign(campaign_id: UUID) -> dict[str, Any]:
+@blueprint.arguments(CampaignSend)
+@blueprint.response(200, answer_of(SentCampaignSchema, mutation=True))
+def send_campaign(arguments: Arguments, campaign_id: UUID) -> dict[str, Any]:
     """Send an email campaign now
 
     The audience is counted and its cost is held before the answer: without a recipient it is 422, with too few
-    credits 402, and the campaign stays a draft.
+    credits 402, and the campaign stays a draft. With `dry_run` nothing is changed at all: the answer says what it would
+    come to.
     """
-    return _actions.send(campaign_id)
+    return _actions.send(campaign_id, arguments)
 
 
 @blueprint.route("/campaigns/<id:campaign_id>/schedule", methods=["POST"], errors=(409,))

@@ -6,9 +6,9 @@ from uuid import UUID
 from api.arguments import Arguments
 from api.blueprint import Blueprint
 from api.campaign_actions import CampaignActions
-from api.schemas.campaigns import CampaignQuery, CampaignSchedule
+from api.schemas.campaigns import CampaignQuery, CampaignSchedule, CampaignSend
 from api.schemas.envelopes import Nothing, PageQuery, answer_of, page_of
-from api.schemas.sms_campaigns import NewSmsCampaign, SmsCampaignChange, SmsCampaignSchema
+from api.schemas.sms_campaigns import NewSmsCampaign, SentSmsCampaignSchema, SmsCampaignChange, SmsCampaignSchema
 from api.schemas.uncertain import Resolution, ResolvedSchema, UncertainSchema
 from api.sms_campaign_values import sms_campaign_columns, sms_with_totals
 from models.rules.lifecycle import Channel
@@ -73,14 +73,16 @@ def delete_sms_campaign(campaign_id: UUID) -> dict[str, Any]:
 
 
 @blueprint.route("/sms/campaigns/<id:campaign_id>/send", methods=["POST"], errors=(402, 409, 422))
-@blueprint.response(200, answer_of(SmsCampaignSchema, mutation=True))
-def send_sms_campaign(campaign_id: UUID) -> dict[str, Any]:
+@blueprint.arguments(CampaignSend)
+@blueprint.response(200, answer_of(SentSmsCampaignSchema, mutation=True))
+def send_sms_campaign(arguments: Arguments, campaign_id: UUID) -> dict[str, Any]:
     """Send an SMS campaign now
 
     A draft, or a scheduled one before its hour. The audience is counted, everybody's own text priced, and the cost held
-    before the answer: without a recipient it is 422, with too few credits 402, and nothing is changed.
+    before the answer: without a recipient it is 422, with too few credits 402, and nothing is changed. With `dry_run`
+    nothing is changed at all: the answer says what it would come to.
     """
-    return _actions.send(campaign_id)
+    return _actions.send(campaign_id, arguments)
 
 
 @blueprint.route("/sms/campaigns/<id:campaign_id>/schedule", methods=["POST"], errors=(409,))

@@ -80,9 +80,11 @@ class Shaper:
         properties: Mapping[str, Shape] = schema["properties"]
         required = dict.fromkeys(schema.get("required", ())).keys()
         made: dict[str, Any] = {}
-        # A request keeps the documented order, and says no more than it has to.
-        names = [*(name for name in values if name in properties), *(required - values.keys())]
-        for name in names if self.is_request else properties:
+        if self.is_request:  # keeps the documented order, and says no more than it has to
+            names = [*(name for name in values if name in properties), *(required - values.keys())]
+        else:  # what is there only at times is shown where it is documented
+            names = [name for name in properties if name in required or name in values]
+        for name in names:
             shape, value = properties[name], values.get(name, _MISSING)
             if self.is_request:
                 if name in INSTEAD and _is_of_kind(INSTEAD[name], self._first_kind(shape)):

@@ -6,6 +6,7 @@ from api.schemas.envelopes import PageQuery
 from api.schemas.fields import (
     ONE_LINE,
     Address,
+    Amount,
     Anything,
     Choice,
     Flag,
@@ -29,10 +30,37 @@ SCHEDULED_AT = {
 
 SWITCH = {"description": "null: as the organization has it, which is on, unless it was switched off."}
 
+OF_DRY_RUN = {"description": "Of a dry run only."}
+
 PAUSE_REASON = {
     "description": "Why it paused itself, as `too_many_failures: …`; null where a person paused it.",
     "example": None,
 }
+
+
+class CampaignSend(Input):
+    """How to send a campaign."""
+
+    dry_run = Flag(
+        load_default=False,
+        allow_none=True,
+        metadata={"description": "Say what it would come to, and change nothing.", "example": False},
+    )
+
+
+class DryRunSchema(Schema):
+    """What sending would come to now."""
+
+    recipients = fields.Integer(required=True)
+    cost = Amount(required=True)
+    balance = Amount(required=True)
+    is_affordable = fields.Boolean(required=True)
+    dropped = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "Who would not be written to: reason → how many.", "example": {"duplicate": 2}},
+    )
 
 
 class CampaignQuery(PageQuery):
@@ -137,3 +165,9 @@ class CampaignSchema(Schema):
     updated_at = Time(required=True)
     sent_at = Time(required=True, allow_none=True, metadata={"description": "When sending started."})
     completed_at = Time(required=True, allow_none=True)
+
+
+class SentCampaignSchema(CampaignSchema):
+    """An email campaign that was sent, or would be."""
+
+    dry_run = fields.Nested(DryRunSchema, metadata=OF_DRY_RUN)

@@ -2,8 +2,9 @@
 
 from marshmallow import Schema, fields
 
-from api.schemas.campaigns import LISTS_MAX, PAUSE_REASON, SCHEDULED_AT, STATUSES
+from api.schemas.campaigns import LISTS_MAX, OF_DRY_RUN, PAUSE_REASON, SCHEDULED_AT, STATUSES, DryRunSchema
 from api.schemas.fields import Amount, Anything, Choice, Identifier, Identifiers, Input, Text, Texts, Time, Whole
+from api.schemas.sms import ForcingCharacterSchema
 
 MESSAGE_MAX = 10_000  # characters; a source with merge tags may be longer than the ten segments of its texts
 CONTACTS_MAX = 10_000
@@ -80,3 +81,37 @@ class SmsCampaignSchema(Schema):
     updated_at = Time(required=True)
     sent_at = Time(required=True, allow_none=True, metadata={"description": "When sending started."})
     completed_at = Time(required=True, allow_none=True)
+
+
+class SmsDryRunSchema(DryRunSchema):
+    """What sending would come to now."""
+
+    total_segments = fields.Integer(required=True)
+    segments = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "Segments → how many messages have so many.", "example": {"1": 240, "2": 10}},
+    )
+    in_quiet_hours = fields.Integer(
+        required=True, metadata={"description": "How many would wait now for their quiet hours to end."}
+    )
+    forcing_characters = fields.List(
+        fields.Nested(ForcingCharacterSchema),
+        required=True,
+        attribute="advice.forcing",
+        metadata={"description": "Characters of `message_content` that force UCS-2, the first 100."},
+    )
+    forcing_total = fields.Integer(required=True, attribute="advice.forcing_total")
+    suggested_message = fields.String(
+        required=True,
+        allow_none=True,
+        attribute="advice.suggested",
+        metadata={"description": "`message_content` without them; null where that would not be shorter."},
+    )
+
+
+class SentSmsCampaignSchema(SmsCampaignSchema):
+    """An SMS campaign that was sent, or would be."""
+
+    dry_run = fields.Nested(SmsDryRunSchema, metadata=OF_DRY_RUN)

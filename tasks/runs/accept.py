@@ -3,21 +3,18 @@
 from decimal import Decimal
 from uuid import UUID
 
-from psycopg import errors
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput
 from models.rules.ids import new_id
 from models.rules.lifecycle import CampaignStatus, RunKind
-from models.session import driver
 from models.settings import Settings
 from models.store.campaign_states import illegal_move, lock_campaign, move_campaign
 from models.store.ledger import post
 from models.tables import Campaign, Run
 from tasks.audience.recipients import Quote
-from tasks.runs.audience import Frozen, freeze, read_audience
+from tasks.runs.audience import Frozen, freeze, read_in_time
 
 
 def accept_campaign(
@@ -77,14 +74,5 @@ def accept_campaign(
 
 def _quote_in_time(session: Session, campaign: Campaign, frozen: Frozen, seconds: float) -> Quote | None:
     """The quote, or None when it took longer than that: the plan decides then."""
-    connection = driver(session)
-    try:
-        with connection.transaction():  # a savepoint: a cancelled statement must not end the whole
-            connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
-            audience = read_audience(session, campaign, frozen, to_quote=True)
-            connection.execute("RESET statement_timeout")
-    except (errors.QueryCanceled, OperationalError) as error:
-        if isinstance(error, OperationalError) and not isinstance(error.orig, errors.QueryCanceled):
-            raise
-        return None
-    return audience.quote(seconds)
+    audience = read_in_time(session, campaign, frozen, seconds, to_quote=True)
+    return None if audience is None else audience.quote(seconds)

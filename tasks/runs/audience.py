@@ -8,10 +8,13 @@ from typing import Protocol
 from uuid import UUID
 
 import polars as pl
+from psycopg import errors
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from models.rules.lifecycle import Channel
 from models.rules.segment import Segment, parse_segment
+from models.session import driver
 from models.store.audience import read_chosen, read_members, read_suppressed
 from models.store.contents import read_content
 from models.store.ledger import email_price
@@ -52,8 +55,9 @@ class Audience(Protocol):
         """How many messages it would be, and their cost; None when their texts could not be made in that time."""
         ...
 
-    def plan(self) -> Plan:
-        """Who gets what. Not for one that was read to be quoted only."""
+    def plan(self, seconds: float | None = None) -> Plan:
+        """Who gets what. Not for one that was read to be quoted only. Raises TimeoutError when their texts could not be
+        made in that time."""
         ...
 
 
@@ -62,6 +66,23 @@ def read_audience(session: Session, campaign: Campaign, frozen: Frozen, *, to_qu
     if isinstance(frozen, FrozenSms):
         return _read_sms_audience(session, campaign, frozen)
     return _read_email_audience(session, campaign, frozen, to_quote=to_quote)
+
+
+def read_in_time(
+    session: Session, campaign: Campaign, frozen: Frozen, seconds: float, *, to_quote: bool
+) -> Audience | None:
+    """The same, or None when it took longer than that."""
+    connection = driver(session)
+    try:
+        with connection.transaction():  # a savepoint: a cancelled statement must not end the whole
+            connection.execute("SELECT set_config('statement_timeout', %s, true)", [str(int(seconds * 1000))])
+            audience = read_audience(session, campaign, frozen, to_quote=to_quote)
+            connection.execute("RESET statement_timeout")
+    except (errors.QueryCanceled, OperationalError) as error:
+        if isinstance(error, OperationalError) and not isinstance(error.orig, errors.QueryCanceled):
+            raise
+        return None
+    return audience
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +101,8 @@ class _EmailAudience:
         del seconds  # a million addresses take half of one
         return quote_email(self.members, self.suppressed, segment=self.segment, price=self.price)
 
-    def plan(self) -> Plan:
+    def plan(self, seconds: float | None = None) -> Plan:
+        del seconds
         return plan_email(self.members, self.suppressed, segment=self.segment, price=self.price, tags=self.tags)
 
 
@@ -114,21 +136,19 @@ class _SmsAudience:
 
     def quote(self, seconds: float) -> Quote | None:
         try:
-            return quote_of(self._plan(_until(time.monotonic() + seconds, SmsTexts(self.frozen))))
+            return quote_of(self.plan(seconds))
         except TimeoutError:
             return None
 
-    def plan(self) -> Plan:
-        return self._plan(SmsTexts(self.frozen))
-
-    def _plan(self, text_of: Callable[[str], str]) -> Plan:
+    def plan(self, seconds: float | None = None) -> Plan:
+        texts = SmsTexts(self.frozen)
         return plan_sms(
             self.members,
             self.suppressed,
             manual_phones=self.manual_phones,
             prices=self.prices,
             tags=self.frozen.keys,
-            text_of=text_of,
+            text_of=texts if seconds is None else _until(time.monotonic() + seconds, texts),
         )
 
 
