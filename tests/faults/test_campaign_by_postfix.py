@@ -21,6 +21,7 @@ from tasks.reports.apply import apply_due
 from tests.support import bounces
 from tests.support.callers import Caller
 from tests.support.engine import Engine
+from tests.support.invariants import examine
 from tests.support.links import READER
 from tests.support.postfix import Postfix, postfix
 from tests.support.processes import mail_server
@@ -57,6 +58,8 @@ def test_what_comes_back_of_a_campaign_agrees_with_what_happened(make_engine, ca
             engine.send(run)
             assert engine.close(run) is not None
             returned = _returned(relay, server.accepted, deeds)
+            taken = server.accepted() + Counter(address for address, deed in deeds.items() if deed == "hard")
+            found = examine(engine, run, taken)
     _wait_for_readers(engine, run)
     caller = call_as(engine)
     letters = {address: letter for letter in map(_letter, kept.iterdir()) for address in [str(letter["To"])]}
@@ -68,6 +71,7 @@ def test_what_comes_back_of_a_campaign_agrees_with_what_happened(make_engine, ca
         _do(deeds, letters, caller, trial.chance)
         while apply_due(engine.database):
             pass
+    trial.write("what a campaign through Postfix brings back, all of it twice", len(deeds), found)
     _agree(Counter(deeds.values()), caller, run)
     agree_people({address: _FATES.get(deed, deed) for address, deed in deeds.items()}, engine)
     agree_money(people, engine)
