@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from models.session import Database, driver
@@ -66,7 +67,7 @@ class _NoJournal(Journal):
         return False
 
     def check(self, window: Sequence[PlannedMessage]) -> Clearance:
-        return Clearance(go=True, suppressed=frozenset(), checked_at=time.monotonic())
+        return Clearance(go=True, suppressed=frozenset(), checked_at=time.monotonic(), at=datetime.now(UTC))
 
     def step(
         self,
