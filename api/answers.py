@@ -28,7 +28,7 @@ def answering(schema: Schema, status: int) -> Callable[[Callable[..., Any]], Cal
             if isinstance(made, Response):
                 return made
             thing, its_status = made if isinstance(made, tuple) else (made, status)
-            return current_app.response_class(f"{dumps(dump(thing))}\n", its_status, mimetype="application/json")
+            return current_app.response_class(dumps(dump(thing)), its_status, mimetype="application/json")
 
         return answer
 

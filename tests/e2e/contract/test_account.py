@@ -11,7 +11,7 @@ SENDER = {"id", "sender_id", "admin_status", "provider_status", "is_verified", "
 SENDER |= {"message_count", "created_at", "approved_at", "verified_at"}
 DOMAIN = {"id", "domain", "from_email_default", "from_name_default", "region", "status", "spf_verified"}
 DOMAIN |= {"dkim_verified", "dmarc_verified", "is_default", "dns_records", "verified_at", "created_at"}
-DOMAIN |= {"problems", "last_checked_at", "drifting_since"}
+DOMAIN |= {"problems", "last_checked_at", "drifting_since", "registrations"}
 
 
 def test_the_balance(acme: Caller) -> None:

@@ -11,7 +11,7 @@ FIELDS |= {"template_variables", "email_domain_id", "from_email", "from_name", "
 FIELDS |= {"segment_filters", "send_rate_per_minute", "batch_size", "timezone", "scheduled_at", "total_recipients"}
 FIELDS |= {"total_sent", "total_delivered", "total_opened", "total_clicked", "total_bounced", "total_failed"}
 FIELDS |= {"total_uncertain", "dropped", "open_rate", "click_rate", "bounce_rate", "failure_reason", "created_at"}
-FIELDS |= {"updated_at", "sent_at", "completed_at", "pause_reason"}
+FIELDS |= {"updated_at", "sent_at", "completed_at", "pause_reason", "total_unsubscribed", "track_clicks", "track_opens"}
 LATER = {"scheduled_at": "2090-03-04T10:00:00+02:00"}
 # Each state, the calls that lead a draft there, and those that are not legal in it.
 STATES: dict[str, tuple[list[str], list[str]]] = {
