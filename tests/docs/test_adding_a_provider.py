@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import UUID
@@ -14,11 +13,11 @@ import pytest
 
 from models.rules.reports import ReportKind
 from models.settings import Settings
-from tasks.providers import vendors
 from tasks.providers.base import OutcomeKind
 from tasks.providers.callback_vendors import reader_of
 from tasks.providers.callbacks import Callback, ForgedCallback, ProviderEvent
 from tasks.providers.registry import open_provider
+from tests.support.callbacks import know_acme
 from tests.support.http_api import texts
 from tests.support.http_server import listening, read_request
 
@@ -30,9 +29,7 @@ def acme(tmp_path, monkeypatch):
     """The file, where it belongs: how it sends, and how it reads what comes back."""
     blocks = re.findall(r"```python\n(.*?)```", _PAGE.read_text(), re.DOTALL)
     (tmp_path / "acme.py").write_text("\n".join(blocks))
-    monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(tmp_path)])
-    yield
-    sys.modules.pop(f"{vendors.__name__}.acme", None)
+    know_acme(monkeypatch, tmp_path)
 
 
 def answer(status: int, body: object) -> bytes:

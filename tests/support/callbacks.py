@@ -1,5 +1,6 @@
 """Callbacks for tests: a vendor named acme, and who sends in its name."""
 
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +19,13 @@ from tasks.providers import vendors
 from tests.support.vendors.acme import sign
 
 KEY = "a key for callbacks"
+_VENDORS = Path(__file__).with_name("vendors")
 
 
-def know_acme(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the vendor acme be one of the vendors."""
-    monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(Path(__file__).with_name("vendors"))])
+def know_acme(monkeypatch: pytest.MonkeyPatch, folder: Path = _VENDORS) -> None:
+    """Let acme.py of the folder be one of the vendors, whatever another test took for acme."""
+    sys.modules.pop(f"{vendors.__name__}.acme", None)
+    monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(folder)])
 
 
 @dataclass(frozen=True)
