@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from deployments.state import StackState
-from models.errors import SetupError
+from models.errors import NotFound, SetupError
 from models.session import Database, Role
 from models.settings import Settings, load_settings
 
@@ -41,12 +42,27 @@ def connected_settings(settings: Settings) -> Settings:
 
 
 @contextmanager
-def engine_session(command: str, data_dir: Path | None) -> Iterator[Session]:
-    """One transaction as exosend_engine, for the command of that name (`sender list`). Raises SetupError."""
+def engine_database(command: str, data_dir: Path | None) -> Iterator[tuple[Settings, Database]]:
+    """The settings and the database as exosend_engine, for the command of that name (`sender list`), which needs one
+    connection, or two at once. Raises SetupError."""
     settings = connected_settings(load_settings(data_dir=data_dir))
-    database = Database(settings, Role.ENGINE, pool_size=1, application_name=f"exosend {command}")
+    database = Database(settings, Role.ENGINE, pool_size=2, application_name=f"exosend {command}")
     try:
-        with database.transaction(None) as session:
-            yield session
+        yield settings, database
     finally:
         database.close()
+
+
+@contextmanager
+def engine_session(command: str, data_dir: Path | None) -> Iterator[Session]:
+    """One transaction of `engine_database`. Raises SetupError."""
+    with engine_database(command, data_dir) as (_, database), database.transaction(None) as session:
+        yield session
+
+
+def typed_id(text: str) -> UUID:
+    """An id that somebody typed. Raises NotFound."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"{text} is not an id.") from None

@@ -1,20 +1,15 @@
 """`exosend callbacks`."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from deployments.connection import connected_settings
-from models.errors import ExoSendError, NotFound
-from models.session import Database, Role
-from models.settings import Settings, load_settings
+from deployments.connection import engine_database, typed_id
+from models.errors import ExoSendError
 from models.store.callbacks import ListedCallback, find_callback, list_callbacks
 from tasks.providers.callbacks import UnreadableCallback
 from tasks.reports.replaying import read_again, replay, request_of
@@ -48,7 +43,7 @@ def show_list(
     json_output
         One JSON object a line.
     """
-    with _engine("callbacks list", data_dir) as (_, database), database.transaction(None) as session:
+    with engine_database("callbacks list", data_dir) as (_, database), database.transaction(None) as session:
         for entry in list_callbacks(session, limit=limit, provider=provider, unreadable=unreadable):
             print(json.dumps(asdict(entry), default=str) if json_output else _line(entry))
 
@@ -63,8 +58,8 @@ def show(callback: str, /, *, data_dir: Path | None = None) -> None:
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    with _engine("callbacks show", data_dir) as (settings, database), database.transaction(None) as session:
-        found = find_callback(session, _id(callback))
+    with engine_database("callbacks show", data_dir) as (settings, database), database.transaction(None) as session:
+        found = find_callback(session, typed_id(callback))
         request = request_of(settings, found)
         print(f"{found.provider}, {found.received_at:%Y-%m-%d %H:%M:%S %Z}: {shown(found.url)}")
         for name, value in sorted(request.headers.items()):
@@ -95,8 +90,8 @@ def replay_all(
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    with _engine("callbacks replay", data_dir) as (settings, database):
-        ids = [_id(each) for each in callbacks]
+    with engine_database("callbacks replay", data_dir) as (settings, database):
+        ids = [typed_id(each) for each in callbacks]
         if unreadable:
             with database.transaction(None) as session:
                 ids += [each.id for each in list_callbacks(session, limit=10_000, unreadable=True)]
@@ -123,20 +118,3 @@ def shown(text: str) -> str:
 def _line(entry: ListedCallback) -> str:
     said = f"{entry.events} events" if entry.problem is None else f"unreadable: {entry.problem}"
     return f"{entry.id}  {entry.received_at:%Y-%m-%d %H:%M:%S}  {entry.provider}  {entry.bytes:,} bytes  {said}"
-
-
-@contextmanager
-def _engine(command: str, data_dir: Path | None) -> Iterator[tuple[Settings, Database]]:
-    settings = connected_settings(load_settings(data_dir=data_dir))
-    database = Database(settings, Role.ENGINE, pool_size=1, application_name=f"exosend {command}")
-    try:
-        yield settings, database
-    finally:
-        database.close()
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"{text} is not an id.") from None

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -12,12 +11,10 @@ from uuid import UUID
 from cyclopts import Parameter
 from sqlalchemy.orm import Session
 
-from deployments.connection import connected_settings
-from models.errors import NotFound
+from deployments.connection import engine_database, typed_id
 from models.rules.lifecycle import Channel
 from models.rules.uncertainty import Decision
-from models.session import Database, Role
-from models.settings import Settings, load_settings
+from models.settings import Settings
 from models.store.organizations import audit
 from models.store.pages import PageRequest
 from models.store.runs import find_run
@@ -75,8 +72,8 @@ def show(run: str | None = None, /, *, data_dir: Path | None = None, json_output
     json_output
         One JSON object a line.
     """
-    with _engine("uncertain list", data_dir) as (_, database), database.transaction(None) as session:
-        entries = list_doubtful(session, most=_AT_ONCE) if run is None else _all_of(session, _id(run))
+    with engine_database("uncertain list", data_dir) as (_, database), database.transaction(None) as session:
+        entries = list_doubtful(session, most=_AT_ONCE) if run is None else _all_of(session, typed_id(run))
         for entry in entries:
             print(json.dumps(asdict(entry), default=str) if json_output else _line(entry))
 
@@ -102,8 +99,8 @@ def resolve(
     json_output
         One line of JSON: uncertain, done (what became of them by now).
     """
-    subject, decision = _id(run), _DECISIONS[as_]
-    with _engine("uncertain resolve", data_dir) as (settings, database):
+    subject, decision = typed_id(run), _DECISIONS[as_]
+    with engine_database("uncertain resolve", data_dir) as (settings, database):
         with database.transaction(None) as session:
             decided = _decide(session, settings, subject, decision)
         done: dict[str, int] = {}
@@ -132,8 +129,8 @@ def policy(organization: str, choice: Policy, /, *, data_dir: Path | None = None
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    id_, chosen = _id(organization), None if choice is Policy.DEFAULT else choice.value
-    with _engine("uncertain policy", data_dir) as (_, database), database.transaction(None) as session:
+    id_, chosen = typed_id(organization), None if choice is Policy.DEFAULT else choice.value
+    with engine_database("uncertain policy", data_dir) as (_, database), database.transaction(None) as session:
         choose_policy(session, id_, chosen)
         details = {"policy": choice.value}
         audit(session, id_, actor=_ACTOR, action="uncertain.policy", subject=str(id_), details=details)
@@ -174,20 +171,3 @@ def _line(entry: ListedUncertain | Doubtful) -> str:
         return f"{since}  {entry.messages:>6}  {entry.channel:<5}  {what}"
     held = "held" if entry.is_held else "waits"
     return f"{entry.message_id}  {since}  {held:<5}  {entry.provider or '-'}  {entry.recipient}  {entry.error or ''}"
-
-
-@contextmanager
-def _engine(command: str, data_dir: Path | None) -> Iterator[tuple[Settings, Database]]:
-    settings = connected_settings(load_settings(data_dir=data_dir))
-    database = Database(settings, Role.ENGINE, pool_size=2, application_name=f"exosend {command}")
-    try:
-        yield settings, database
-    finally:
-        database.close()
-
-
-def _id(text: str) -> UUID:
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"{text} is not an id.") from None

@@ -3,13 +3,13 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.errors import IllegalState
 from models.rules.lifecycle import CampaignStatus
 from models.settings import Settings
 from models.store.campaign_states import find_campaign, lock_campaign
+from models.store.clock import database_now
 from models.store.organizations import audit
 from models.store.runs import find_flow
 from models.tables import Campaign
@@ -25,7 +25,7 @@ def seconds_early(session: Session, campaign_id: UUID) -> float:
     campaign = find_campaign(session, campaign_id)
     if campaign.status != CampaignStatus.SCHEDULED or campaign.scheduled_at is None:
         return 0.0
-    early: timedelta = campaign.scheduled_at - session.execute(select(func.now())).scalar_one()
+    early: timedelta = campaign.scheduled_at - database_now(session)
     return max(0.0, early.total_seconds()) if early <= _EARLY else 0.0
 
 
@@ -51,7 +51,7 @@ def accept_from_prefect(
 
 
 def _check_hour(session: Session, campaign: Campaign) -> None:
-    now = session.execute(select(func.now())).scalar_one()
+    now = database_now(session)
     what = None
     if campaign.status == CampaignStatus.DRAFT:
         what = "unscheduled"

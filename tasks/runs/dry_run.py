@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput
@@ -13,6 +12,7 @@ from models.rules.money import money
 from models.rules.quiet_hours import read_quiet_hours
 from models.rules.sms_advice import Advice, advise
 from models.store.campaign_states import illegal_move
+from models.store.clock import database_now
 from models.store.organizations import read_organization
 from models.tables import Campaign
 from tasks.audience.quiet import quiet_ends
@@ -86,5 +86,5 @@ def _in_quiet_hours(session: Session, campaign: Campaign, plan: Plan) -> int:
     hours = read_quiet_hours(campaign.quiet_hours)
     if hours is None:
         return 0
-    ends = quiet_ends(plan.kept["recipient"], hours, session.execute(select(func.now())).scalar_one())
+    ends = quiet_ends(plan.kept["recipient"], hours, database_now(session))
     return ends.len() - ends.null_count()

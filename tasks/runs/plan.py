@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import func
 from sqlalchemy.orm import Session
 
 from models.errors import ExoSendError, InsufficientCredits, InvalidInput, NotFound
@@ -19,6 +19,7 @@ from models.session import Database
 from models.settings import Settings
 from models.store.audience import write_plan
 from models.store.campaign_states import find_campaign, lock_campaign, move_campaign
+from models.store.clock import database_now
 from models.store.ledger import post
 from models.store.runs import fail_run, find_run, lock_planning, lock_run, move_run, release_hold
 from models.store.sender_ids import count_messages
@@ -147,7 +148,7 @@ def _split_quiet(session: Session, run: Run, plan: Plan) -> Split:
     hours = read_quiet_hours(run.quiet_hours)
     if hours is None:
         return Split(plan.kept, plan.kept.height, pl.DataFrame(schema=WAITING))
-    return split_quiet(plan.kept, hours, session.execute(select(func.now())).scalar_one())
+    return split_quiet(plan.kept, hours, database_now(session))
 
 
 def _count_segments(session: Session, run: Run, campaign: Campaign, plan: Plan) -> None:

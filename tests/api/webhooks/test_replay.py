@@ -2,6 +2,7 @@
 
 import pytest
 
+from deployments import connection
 from deployments.commands import callbacks
 from models.errors import ExoSendError
 from tasks.reports.apply import apply_due
@@ -11,7 +12,7 @@ from tests.support.vendors import acme as vendor
 
 @pytest.fixture(autouse=True)
 def _environment(webhook_settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(callbacks, "load_settings", lambda **_: webhook_settings)
+    monkeypatch.setattr(connection, "load_settings", lambda **_: webhook_settings)
 
 
 def _only(engine) -> str:
@@ -56,6 +57,6 @@ def test_what_could_not_be_read_is_read_when_the_code_is_mended(acme: Acme, engi
 def test_with_other_keys_nothing_is_believed(acme: Acme, engine, webhook_settings, monkeypatch) -> None:
     acme.post([])
     others = webhook_settings.with_values(email_callback_keys="another")
-    monkeypatch.setattr(callbacks, "load_settings", lambda **_: others)
+    monkeypatch.setattr(connection, "load_settings", lambda **_: others)
     with pytest.raises(ExoSendError, match="not signed with a key that acme has now"):
         callbacks.replay_all(_only(engine))
