@@ -4,6 +4,7 @@ The requests are SendGrid's: arrays, signed with a public key, which is the dear
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import psycopg
@@ -30,11 +31,20 @@ def measure_callbacks(bench: Bench) -> list[Figure]:
         email_url="sendgrid://api:key@api.sendgrid.com", email_callback_keys=VERIFICATION_KEY
     )
     assert settings.database_url is not None
-    with psycopg.connect(settings.database_url, autocommit=True) as connection:
-        connection.execute(f"CREATE TABLE {bare_route.TABLE} (id uuid PRIMARY KEY, body bytea NOT NULL)".encode())
-        connection.execute(f"GRANT INSERT ON {bare_route.TABLE} TO {Role.API}".encode())
-    with serving(settings) as server:
+    with _bare_table(settings.database_url), serving(settings) as server:
         return [_measure(bench, server, events) for events in _REQUESTS]
+
+
+@contextmanager
+def _bare_table(database_url: str) -> Iterator[None]:
+    """What the bare route writes to; gone afterwards, since others look at the same database."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(f"CREATE TABLE {bare_route.TABLE} (id uuid PRIMARY KEY, body bytea NOT NULL)".encode())
+        try:
+            connection.execute(f"GRANT INSERT ON {bare_route.TABLE} TO {Role.API}".encode())
+            yield
+        finally:
+            connection.execute(f"DROP TABLE {bare_route.TABLE}".encode())
 
 
 def _measure(bench: Bench, server: Server, events: int) -> Figure:
