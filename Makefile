@@ -4,8 +4,9 @@ SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# No home folder, or one that does not exist, must not be a reason to fail.
-export HOME := $(if $(and $(HOME),$(wildcard $(HOME)/.)),$(HOME),$(abspath $(VENV)))
+# No home folder, or one that does not exist, must not be a reason to fail. Not the environment's: uv would put its
+# cache there, and then refuses to make an environment of a folder that is none.
+export HOME := $(if $(and $(HOME),$(wildcard $(HOME)/.)),$(HOME),$(abspath build/home))
 # More than two at once only wait for each other: the tests share one Postgres.
 JOBS ?= 2
 ARGS ?=
