@@ -115,7 +115,8 @@ def scope() -> Scope:
 
 def own() -> Own:
     """Session and organization, as store functions take them: `read_contact(*own(), contact_id)`."""
-    return Own(g.scope.session, g.scope.caller.organization_id)
+    found = scope()
+    return Own(found.session, found.caller.organization_id)
 
 
 @contextmanager

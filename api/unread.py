@@ -21,9 +21,10 @@ def read_the_rest(app: Flask) -> None:
 
 
 def _read_the_rest(answer: Response) -> Response:
-    has_body = request.content_length or "Transfer-Encoding" in request.headers
-    if has_body and request.environ.get("wsgi.input_terminated"):
-        source, left = request.environ["wsgi.input"], READ_BYTES_MAX
+    environ = request.environ
+    has_body = environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
+    if has_body and environ.get("wsgi.input_terminated"):
+        source, left = environ["wsgi.input"], READ_BYTES_MAX
         while left > 0 and (piece := source.read(min(_PIECE, left))):
             left -= len(piece)
         if left <= 0:

@@ -5,6 +5,7 @@ the ones before (EXOSEND_SECRET_KEY_OLD) still open what was stored under them; 
 """
 
 import base64
+from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -46,6 +47,7 @@ def _newest(settings: Settings) -> Fernet:
     return _fernet(secret_key(settings))
 
 
+@lru_cache(maxsize=8)  # to derive it takes longer than to encrypt a callback
 def _fernet(key: str) -> Fernet:
     # `info` keeps this key apart from all else that is derived from the secret key, such as the roles' passwords.
     derived = HKDF(SHA256(), length=32, salt=None, info=b"exosend: encryption at rest").derive(key.encode())

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from models.errors import NotFound
 from models.rules.ids import made_on, new_id
-from models.rules.lifecycle import MessageState, shown_error, sms_status
+from models.rules.lifecycle import Channel, MessageState, shown_error, sms_status
 from models.rules.pricing import sms_price
 from models.session import driver
 from models.store.arrays import array_text
@@ -32,18 +32,20 @@ class SmsMessage:
     error_code: str | None
 
 
+# The channel is looked at here: in the condition it made the index of recipients one that would do, which PostgreSQL
+# took for a partition of which it had no statistics yet, and read all of it (three times the time at 1,000 messages).
 _READ = """
-SELECT state, recipient, cost, segments, sent_at, delivered_at, error_message, error_code FROM messages
-WHERE organization_id = %s AND id = %s AND made_on = %s AND channel = 'sms'
+SELECT channel, state, recipient, cost, segments, sent_at, delivered_at, error_message, error_code FROM messages
+WHERE organization_id = %s AND id = %s AND made_on = %s
 """
 
 
 def read_sms(session: Session, organization_id: UUID, message_id: UUID) -> SmsMessage:
     """The SMS with this id. Raises NotFound, also for the id of an email."""
     row = driver(session).execute(_READ, [organization_id, message_id, made_on(message_id)]).fetchone()
-    if row is None:
+    if row is None or row[0] != Channel.SMS:
         raise NotFound
-    state, recipient, cost, segments, sent_at, delivered_at, message, stored_code = row
+    _, state, recipient, cost, segments, sent_at, delivered_at, message, stored_code = row
     state = MessageState(state)
     code = shown_error(state, stored_code)
     return SmsMessage(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from tasks.content.freeze import FrozenEmail
 from tasks.content.merge_tags import Logic, Part, Tag, parse_source
-from tasks.content.rendering import Renderer, Values, header_text
+from tasks.content.rendering import Renderer, Values, check_growth, header_text
 
 Places = tuple[str | int, ...]
 
@@ -33,8 +33,9 @@ class MergeSource:
         self.html = None if frozen.html is None else self._cut(parse_source(frozen.html).parts, is_html=True)
 
     def values(self, values: Values) -> tuple[str, ...]:
-        """What belongs into the places. Raises InvalidInput on `variables` if they cannot be used."""
+        """What belongs into the places. Raises InvalidInput on `variables` if they cannot be used, or are too much."""
         own = [renderer.render(values) for renderer in self._renderers]
+        check_growth(sum(map(len, own)))
         return (header_text(self._subject.render(values)), *own) if self._subject_is_own else tuple(own)
 
     def _cut(self, parts: Sequence[Part], *, is_html: bool) -> Places:

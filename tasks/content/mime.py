@@ -7,12 +7,12 @@ with the same result to the byte after decoding.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import format_datetime
 from uuid import UUID
 
 from tasks.content.attachments import AttachedFile, attachment_part
-from tasks.content.freeze import FrozenEmail
+from tasks.content.freeze import FrozenEmail, with_text
 from tasks.content.headers import (
     WireAddress,
     mailbox_header,
@@ -22,8 +22,10 @@ from tasks.content.headers import (
     wire_address,
 )
 from tasks.content.merge_tags import parse_source
-from tasks.content.rendering import Renderer, Scalar
+from tasks.content.rendering import VALUES_BYTES_MAX, Renderer, Scalar, check_growth
 from tasks.content.splice import Encoder, Maker, Piece, Slot, cut, cut_header
+
+_BYTES_OF_CHARACTER = 24  # at most: four in UTF-8, three of each in quoted-printable, in html and in text
 
 
 class PreparedEmail:
@@ -67,6 +69,7 @@ class PreparedEmail:
                     self._slots.append((index, piece.key, piece.default, piece.encode))
                 else:
                     self._makers.append((index, piece))
+        self._fixed = sum(map(len, self._pieces))
         self._date: tuple[datetime | None, bytes] = (None, b"")
 
     def build(
@@ -79,8 +82,9 @@ class PreparedEmail:
     ) -> bytes:
         """The message with CRLF line ends, not dot-stuffed. `date` has a time zone.
 
-        Same arguments, same bytes. Raises InvalidInput on `to_email` if the recipient is no address. To a recipient
-        with a local part outside ASCII (`wire_address(…).needs_smtputf8`) the header holds UTF-8 as well.
+        Same arguments, same bytes. Raises InvalidInput on `to_email` if the recipient is no address, on `variables` if
+        they are too much of it. To a recipient with a local part outside ASCII (`wire_address(…).needs_smtputf8`) the
+        header holds UTF-8 as well.
         """
         pieces = self._pieces.copy()
         pieces[0] = to_header(recipient, to_name)
@@ -92,7 +96,9 @@ class PreparedEmail:
             pieces[index] = default if value is None else encode(value) or default
         for index, make in self._makers:
             pieces[index] = make(variables)
-        return b"".join(pieces)
+        message = b"".join(pieces)
+        check_growth(len(message) - self._fixed)
+        return message
 
     def _date_header(self, date: datetime) -> bytes:
         known, header = self._date
@@ -144,6 +150,16 @@ class PreparedEmail:
         else:
             parts.append("\n")
         return cut(parts, self._variables, is_html=kind == "html")
+
+
+def check_values(frozen: FrozenEmail, values: Mapping[str, Scalar]) -> None:
+    """Raise InvalidInput on `variables` when the message of these values could not be built."""
+    tags = sum(len(parse_source(text).tags) for text in (frozen.html, frozen.text) if text)
+    characters = sum(len(value) for value in values.values() if isinstance(value, str))
+    if tags * characters * _BYTES_OF_CHARACTER > VALUES_BYTES_MAX:  # else it is none of its values' fault
+        PreparedEmail(with_text(frozen)).build(
+            UUID(int=0), "a@example.com", None, datetime.fromtimestamp(0, UTC), values
+        )
 
 
 def _same_headers(frozen: FrozenEmail, sender: WireAddress) -> bytes:

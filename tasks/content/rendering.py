@@ -21,6 +21,10 @@ from tasks.content.merge_tags import LIMITS, Logic, Source, Tag, clean_text
 Scalar = str | int | float | bool | None
 Values = Mapping[str, Scalar]
 
+#: By how much values may make a message longer, in bytes (in characters, where a provider fills them in). A text
+#: may have 2,000 tags, and a value 10,000 characters: without a limit one message would have 180 MB.
+VALUES_BYTES_MAX = 1024 * 1024
+
 #: Characters that would end a header line, for some reader or other (RFC 5322, 2.2; Unicode's own line ends).
 _HEADER_BREAKS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -50,6 +54,12 @@ def header_text(text: str) -> str:
 def is_missing(value: Scalar) -> bool:
     """Whether a value counts as not given: None, or a text of which nothing is left."""
     return value is None or (isinstance(value, str) and not clean_text(value))
+
+
+def check_growth(size: int) -> None:
+    """Raise InvalidInput on `variables` when the values make so much of a message that it is more than any needs."""
+    if size > VALUES_BYTES_MAX:
+        raise InvalidInput({"variables": ["The variables field makes the message more than 1 MB longer."]})
 
 
 @dataclass(frozen=True, slots=True)

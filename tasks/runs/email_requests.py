@@ -27,6 +27,7 @@ from models.tables import EmailDomain, EmailTemplate
 from tasks.content.attachments import AttachedFile, StoredFile
 from tasks.content.freeze import FrozenEmail, freeze_email
 from tasks.content.headers import wire_address
+from tasks.content.mime import check_values
 from tasks.content.rendering import Scalar, Variable, defaults_of, missing_required
 from tasks.content.tracking_tags import UNSUBSCRIBE_URL, Tracking
 from tasks.runs.email_content import content_columns
@@ -126,6 +127,12 @@ def _check(request: EmailRequest, content: _Content, errors: dict[str, Sequence[
     for key in () if known else missing_required(content.variables, request.values.get("variables") or {}):
         field = f"{start}variables.{key}"
         errors[field] = [f"The {field} field is required."]
+    if content.frozen is not None and not known:
+        try:
+            check_values(content.frozen, request.values.get("variables") or {})
+        except InvalidInput as error:
+            field = f"{start}variables"
+            errors[field] = [message.replace("variables", field) for message in error.errors["variables"]]
     recipient = request.values.get("to_email")
     if recipient and (not recipient.isascii() or '"' in recipient):
         try:

@@ -29,6 +29,7 @@ from tasks.sending.open_chunk import Answered, OpenChunk, finish_chunk, open_chu
 from tasks.sending.rate import Rate
 from tasks.sending.results import RetryPolicy
 from tasks.sending.tally import Tally
+from tasks.sending.weights import Weights
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -52,6 +53,7 @@ class Drainer:
     keeper: LeaseKeeper
     provider: Provider
     composers: Composers
+    weights: Weights
     rate: Rate
     policy: RetryPolicy
     window_size: int
@@ -164,16 +166,14 @@ class Drainer:
                 self.keeper,
                 who=self.who,
                 lease_seconds=self.lease_seconds,
-                window=self._window,
+                window=lambda planned: self.rate.window(planned, self.window_size),
+                weights=self.weights,
                 page_size=self.page_size,
                 is_ahead=self.is_ahead,
                 stop=lambda: self.stop() or self.is_cut_off,
             )
         )
         return asyncio.create_task(self._opened(opening))
-
-    def _window(self, planned: Sequence[PlannedMessage]) -> int:
-        return self.rate.window(planned, self.window_size) if self.rate.asks else self.window_size
 
     async def _opened(self, opening: "asyncio.Future[OpenChunk | None]") -> OpenChunk | None:
         chunk = await opening

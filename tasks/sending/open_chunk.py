@@ -14,6 +14,7 @@ from tasks.providers.base import Outcome, OutgoingMessage
 from tasks.sending.journal import NOTHING_SAID, Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
 from tasks.sending.results import RetryPolicy, to_result
+from tasks.sending.weights import Weights
 from tasks.sending.windows import careful_size, ends_of
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,7 @@ def open_chunk(
     who: str,
     lease_seconds: float,
     window: Callable[[Sequence[PlannedMessage]], int],
+    weights: Weights,
     page_size: int | None,
     is_ahead: bool,
     stop: Callable[[], bool],
@@ -82,7 +84,7 @@ def open_chunk(
             if lease.probes:
                 planned = planned[:PROBE_MESSAGES]
             size = careful_size(journal.insist(partial(window, planned)), lease.takeovers)
-            windows = [planned[i : i + size] for i in range(0, len(planned), size)]
+            windows = journal.insist(partial(weights.windows, planned, size))
             # What ended a sender while it made its messages must be in doubt when it ends the next one.
             chunk = OpenChunk(lease, windows, NOTHING_SAID, is_ahead=is_ahead or lease.takeovers > 0)
             if chunk.is_ahead:

@@ -10,51 +10,36 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TypeVar
 
 import psycopg
 
+from models.rules.lifecycle import Channel
 from models.session import DATABASE_AWAY, Database
 from models.settings import Settings
 from models.store.messages import Result
 from models.store.outbox import Claimed, renew
-from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage
 from tasks.sending.open_routes import OpenRoutes
 from tasks.sending.outbox_composing import OutboxComposers
-from tasks.sending.outbox_journal import Answer, OutboxJournal
+from tasks.sending.outbox_journal import Answer, Claims, OutboxJournal
 from tasks.sending.outbox_routes import Going, Said, bound_to_account, hand_over_by_routes
+from tasks.sending.outbox_windows import Window, Windows, first_that_fit
 from tasks.sending.results import RetryPolicy, astray_result, held_back_result, suppressed_result, to_result
+from tasks.sending.weights import Weights
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
 POLL_SECONDS = 0.05
 _SOON_SECONDS = 0.02  # where there was something there is more: not every commit is told of
-# What is claimed and has no answer is what a kill leaves in doubt: windows are as large as a provider answers quickly.
-_WINDOW_MIN, _WINDOW_MAX = 10, 200
-_QUICK_SECONDS, _SLOW_SECONDS = 0.1, 0.5
-_MOST_OUT = 500
-_MOST_YOUNG, _MOST_WINDOWS = 8, 64  # one that is out for a second waits for somebody's slow server
-_YOUNG_SECONDS = 1.0
 _FRESH_SECONDS = 1.5  # at the hand-over nothing that was looked up may be older than two seconds
 _LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _THREADS = 4
 _AWAY_SECONDS = 0.25
 _EVIDENCE_SECONDS = 300.0
 _STOP_SECONDS = 5.0
-
-
-@dataclass(eq=False, slots=True)
-class _Window:
-    """Messages that are out."""
-
-    claimed: list[Claimed]
-    checked_at: float  # time.monotonic, before what is known of the recipients was looked up
-    wait: float  # seconds until its tokens are there
-    providers: list[Provider] = field(default_factory=list)  # that have some of them
-    renewed_at: float = field(default=0.0)
-    is_handed_over: bool = field(default=False)
 
 
 class OutboxSender:
@@ -67,9 +52,9 @@ class OutboxSender:
         self._who = who
         self._policy = RetryPolicy(settings.retry_attempts, settings.retry_base_seconds)
         self._composers = OutboxComposers(database, settings)
+        self._weights = Weights(database)
         self._routes: OpenRoutes | None = None
-        self._windows: dict[asyncio.Task[None], _Window] = {}
-        self._window_size = 2 * _WINDOW_MIN
+        self._windows = Windows()
         self._executor = ThreadPoolExecutor(_THREADS, thread_name_prefix=f"outbox-{channel}")
         self._keeper = ThreadPoolExecutor(1, thread_name_prefix=f"claims-{channel}")
         self._connection: psycopg.Connection | None = None
@@ -110,41 +95,38 @@ class OutboxSender:
 
     async def _round(self, journal: OutboxJournal) -> None:
         """Claim once, send it off, and wait for the next look."""
-        room = self._room()
+        room = self._windows.room()
         if room <= 0:
             await asyncio.wait(self._windows, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return
         self._woken.clear()
         checked_at = time.monotonic()
         try:
-            claims = await self._in_thread(lambda: journal.claim(room))
+            claims, weight = await self._in_thread(lambda: self._claim(journal, room))
         except DATABASE_AWAY as error:
             log.warning("Postgres is away: %s", str(error).splitlines()[0])
             await asyncio.sleep(_AWAY_SECONDS)
             return
         if claimed := claims.messages:
-            window = _Window(claimed, checked_at, claims.wait, renewed_at=checked_at)
+            window = Window(claimed, weight, checked_at, claims.wait, renewed_at=checked_at)
             task = asyncio.create_task(self._deliver(journal, window))
             self._windows[task] = window
             task.add_done_callback(self._delivered)
         if len(claimed) < room:
             await self._pause(_SOON_SECONDS if claimed else POLL_SECONDS)
 
-    def _room(self) -> int:
-        """How many messages may be claimed now."""
-        now = time.monotonic()
-        young = sum(now - window.checked_at < _YOUNG_SECONDS for window in self._windows.values())
-        if young >= _MOST_YOUNG or len(self._windows) >= _MOST_WINDOWS:
-            return 0
-        return min(self._window_size, _MOST_OUT - sum(len(window.claimed) for window in self._windows.values()))
-
-    def _learn(self, window: _Window) -> None:
-        """Larger windows while they are answered quickly, smaller ones where they take long."""
-        seconds = time.monotonic() - window.checked_at
-        if seconds > _SLOW_SECONDS:
-            self._window_size = max(_WINDOW_MIN, self._window_size // 2)
-        elif seconds < _QUICK_SECONDS and len(window.claimed) >= self._window_size:
-            self._window_size = min(_WINDOW_MAX, self._window_size * 2)
+    def _claim(self, journal: OutboxJournal, room: int) -> tuple[Claims, int]:
+        """Claims, and how many bytes their messages have. Of what is too much for a window the rest is due again."""
+        claims = journal.claim(room)
+        if self._channel != Channel.EMAIL or not claims.messages:
+            return claims, 0
+        try:
+            most, weight = first_that_fit(self._weights, claims.messages)
+        except DATABASE_AWAY:
+            most, weight = 0, 0
+        if most < len(claims.messages):
+            self._record(journal, [Answer(each, None) for each in claims.messages[most:]], [])
+        return Claims(claims.messages[:most], claims.wait), weight
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -158,13 +140,13 @@ class OutboxSender:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("A window of the outbox broke; its claims run out.", exc_info=error)
 
-    async def _deliver(self, journal: OutboxJournal, window: _Window) -> None:
+    async def _deliver(self, journal: OutboxJournal, window: Window) -> None:
         answers, said = await self._answers(window)
-        self._learn(window)
+        self._windows.learn(window)
         await self._in_thread(lambda: self._record(journal, answers, said))
         self.sent += len(answers)
 
-    async def _answers(self, window: _Window) -> tuple[list[Answer], list[Said]]:
+    async def _answers(self, window: Window) -> tuple[list[Answer], list[Said]]:
         """What is to be recorded, and what the providers said."""
         claimed_at = time.monotonic()
         if window.wait:
@@ -269,7 +251,7 @@ class OutboxSender:
                     self._abort(window)
                     window.renewed_at = time.monotonic()  # once
 
-    def _abort(self, window: _Window) -> None:
+    def _abort(self, window: Window) -> None:
         for provider in window.providers:
             provider.abort()
             self._open_routes().forget(provider)

@@ -64,12 +64,14 @@ class Rate:
 
     @property
     def asks(self) -> bool:
-        """Whether `window` and `take` have anything to ask: else they need not be called."""
+        """Whether `take` has anything to ask: else it need not be called."""
         is_limited = self.own is not None or self.account is not None or self.route is not None
         return is_limited or (self.senders is not None and self.senders.may_limit(self.organization_id))
 
     def window(self, messages: Sequence[PlannedMessage], most: int) -> int:
         """How many of the messages may go out at once, at most `most`."""
+        if not self.asks:
+            return most
         limits = [*self._of_messages(messages), self.own, self.account]
         return min([most, *(limit.window for limit in limits if limit is not None)])
 

@@ -32,6 +32,7 @@ from tasks.sending.results import RetryPolicy
 from tasks.sending.sender_rates import SenderRates
 from tasks.sending.strand import Strand
 from tasks.sending.tally import Tally
+from tasks.sending.weights import Weights
 from tasks.sending.windows import window_size
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Sender:
         self._settings = settings
         # The text of a campaign is a source with merge tags; of a request that sends at once it is what was written.
         self._composers: dict[tuple[bool, bool], ContentComposers] = {}
+        self._weights = {merges: Weights(database, merges=merges) for merges in (False, True)}
         self._opened: dict[str, OpenRoutes] = {}  # by channel
         self._sender_rates = {channel: SenderRates(database, channel) for channel in ("email", "sms")}
         self._signers = Signers(settings)
@@ -169,6 +171,7 @@ class Sender:
             keeper=self._keeper,
             provider=provider,
             composers=self._composers_for(run, merges=provider.capabilities.merges),
+            weights=self._weights[provider.capabilities.merges],
             rate=Rate(
                 database,
                 run.id,

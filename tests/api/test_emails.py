@@ -94,6 +94,17 @@ def test_without_a_domain_there_is_no_sender(acme) -> None:
     assert _refused(acme, EMAIL) == errors
 
 
+def test_values_that_make_too_much_of_an_email_are_refused_before_anything_is_charged(funded) -> None:
+    often = {**EMAIL, "html_content": "<p>{{ a }}</p>" * 200, "variables": {"a": "x" * 9000}}
+    message = "The variables field makes the message more than 1 MB longer."
+    assert _refused(funded, often) == {"variables": [message]}
+    answer = funded.post("/emails/send-batch", {"emails": [EMAIL, {**often, "to_email": "jane@example.org"}]})
+    assert answer.status_code == 422
+    assert answer.get_json()["errors"] == {"emails.1.variables": [message.replace("variables", "emails.1.variables")]}
+    assert funded.get("/balance").get_json()["data"]["balance"] == 100
+    _sent(funded, {**often, "html_content": "<p>{{ a }}</p>" * 20})
+
+
 def test_the_named_domain_gives_the_sender(funded, engine) -> None:
     with engine.transaction(None) as session:
         other = add_verified_domain(session, funded.organization_id, "shop.example")

@@ -22,6 +22,7 @@ from tasks.sending.drain import Drainer
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.rate import Rate
 from tasks.sending.results import RetryPolicy
+from tasks.sending.weights import Weights
 from tests.support.engine import Engine
 from tests.support.witness import Witness
 
@@ -96,6 +97,7 @@ class Puppet:
             keeper=_Keeper(),  # type: ignore[arg-type]
             provider=self,
             composers=SimpleNamespace(known=lambda messages: {m.content_id: _compose for m in messages}),  # type: ignore[arg-type]
+            weights=Weights(engine.database),
             rate=Rate(engine.database, run_id, engine.organization_id),
             policy=RetryPolicy(attempts=3, base_seconds=0.0),
             window_size=2,
