@@ -15,6 +15,9 @@ from models.session import Database, Role
 from models.settings import Settings
 from models.store.organizations import add_verified_domain, create_organization, create_token, top_up
 from models.store.sender_ids import add_verified_sender_id
+from tests.support.browser import browser, served
+
+__all__ = ["browser"]
 
 
 @dataclass(frozen=True)
@@ -129,3 +132,10 @@ def texting(sending: Client, give_credits: Callable[[Client, str], None]) -> Cli
     """The same with 100 credits."""
     give_credits(sending, "100")
     return sending
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """Where the application is served."""
+    with served(app) as found:
+        yield found

@@ -6,8 +6,11 @@ import pytest
 
 from models.session import Database, Role
 from models.settings import Settings
+from tests.support.browser import browser
 from tests.support.server import running_api
 from tests.support.world import World
+
+__all__ = ["browser"]
 
 
 @pytest.fixture(scope="session")

@@ -1,27 +1,14 @@
 """The pages in a real browser: trying the API out from /docs, and reading the reference on a phone."""
 
 import json
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.browser import Browser, open_browser
+from tests.support.browser import Browser
 from tests.support.stack import wait_for
 from tests.support.world import World
 
 pytestmark = pytest.mark.needs("chromium")
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    assert program is not None
-    with open_browser(program, tmp_path) as found:
-        found.resize(1200, 900)
-        yield found
-        assert found.log == [], "the browser had something to complain of"
 
 
 def _appears(browser: Browser, selector: str) -> None:

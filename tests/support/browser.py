@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -12,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import pytest
 from flask import Flask
 from websockets.sync.client import ClientConnection, connect
 from werkzeug.serving import make_server
@@ -110,6 +112,17 @@ class Browser:
         """The whole page as a PNG."""
         shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         path.write_bytes(base64.b64decode(shot["data"]))
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    """A window of a desktop that is to have nothing to complain of."""
+    program = shutil.which("chromium")
+    assert program is not None
+    with open_browser(program, tmp_path) as found:
+        found.resize(1200, 900)
+        yield found
+        assert found.log == [], "the browser had something to complain of"
 
 
 @contextmanager

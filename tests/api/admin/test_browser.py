@@ -1,34 +1,14 @@
 """The panel in a real browser: what somebody does in it, by keys and clicks, on a desktop and on a phone."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from models.rules.roles import UserRole
-from tests.support.browser import Browser, open_browser, served
+from tests.support.browser import Browser
 from tests.support.panel import PASSWORD, make_person
 
 pytestmark = [pytest.mark.needs("chromium")]
 
 _PAGES = ["organizations", "sender-ids?status=all", "tokens", "users", "users/new", "templates", "audit-log", "profile"]
-
-
-@pytest.fixture
-def address(app) -> Iterator[str]:
-    with served(app) as found:
-        yield found
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    program = shutil.which("chromium")
-    assert program is not None
-    with open_browser(program, tmp_path) as found:
-        found.resize(1200, 800)
-        yield found
-        assert found.log == [], "the browser had something to complain of"
 
 
 def _log_in(browser: Browser, address: str, email: str) -> None:
