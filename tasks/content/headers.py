@@ -20,6 +20,7 @@ WORD_MAX = 75
 _ATEXT = r"A-Za-z0-9!#$%&'*+/=?^_`{|}~\-"
 _PLAIN_ADDRESS = re.compile(rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*").fullmatch
 _ATOMS = re.compile(rf"[{_ATEXT}]+(?: [{_ATEXT}]+)*").fullmatch
+_ENCODED_WORD = "=?"  # RFC 2047, 2: how one begins
 _ASCII_TEXT = re.compile(r"[!-~]+(?: +[!-~]+)*").fullmatch
 _LOCAL_INTERNATIONAL = re.compile(rf"[{_ATEXT}\u00a1-\U0010ffff]+(?:\.[{_ATEXT}\u00a1-\U0010ffff]+)*").fullmatch
 _HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,70}").fullmatch
@@ -59,7 +60,7 @@ def unstructured_header(name: str, text: str) -> bytes:
         text = header_text(text)
     if not text:
         return f"{name}:\r\n".encode()
-    if _ASCII_TEXT(text) and "=?" not in text:
+    if _ASCII_TEXT(text) and _ENCODED_WORD not in text:
         if len(name) + 2 + len(text) <= LINE_MAX:
             return f"{name}: {text}\r\n".encode()
         words = _FOLDABLE.findall(text)
@@ -98,7 +99,7 @@ def plain_header(name: str, value: str) -> bytes:
 
 def _phrase(text: str, name: str) -> list[str]:
     """A display name as words of a phrase: atoms, one quoted string, or encoded words (RFC 5322, 3.2.5)."""
-    if _ASCII_TEXT(text) and "=?" not in text and len(text) <= 60:
+    if _ASCII_TEXT(text) and _ENCODED_WORD not in text and len(text) <= 60:
         if _ATOMS(text):
             return text.split(" ")
         return ['"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"']

@@ -10,9 +10,10 @@ from models.rules.ids import new_id
 from models.rules.link_tokens import LinkKeys, LinkKind, content_mark
 from models.rules.public_addresses import is_public
 from models.rules.webhook_url import parse_webhook_url
-from tasks.content.attachment_rules import checked_attachments
+from tasks.content.attachment_rules import check_total, checked_attachments
 from tasks.content.attachments import AttachedFile
 from tasks.content.headers import plain_header, to_header, unstructured_header, wire_address
+from tasks.providers.http_client import HttpServer
 from tests.support.bounces import MESSAGE
 from tests.support.guards import Attack, is_kept_off
 
@@ -73,6 +74,11 @@ HEADERS = [
         {"tasks.content.headers._HEADER_VALUE": _yes},
     ),
     Attack(
+        "a word in a subject that readers decode",
+        lambda: b"=?utf-8?q?Bank?=" in unstructured_header("Subject", "=?utf-8?q?Bank?="),
+        {"tasks.content.headers._ENCODED_WORD": "\0"},
+    ),
+    Attack(
         "a second header in an address",
         _in(lambda: to_header("a@example.com" + INJECTED, None)),
         {"tasks.content.headers._PLAIN_ADDRESS": _yes},
@@ -105,6 +111,13 @@ def _program() -> bool:
     return bool(checked_attachments("attachments", [AttachedFile("invoice.exe", "application/pdf", b"MZ")]))
 
 
+def _large_files() -> bool:
+    half = b"%PDF-" + bytes(11 * 1024 * 1024)
+    files = [AttachedFile(f"{no}.pdf", "application/pdf", half) for no in range(2)]
+    check_total("attachments", files)
+    return True
+
+
 FILES = [
     Attack("a formula in a CSV file", _formula, {"api.csv_download.neutral_cell": lambda cell: cell}),
     Attack(
@@ -113,6 +126,17 @@ FILES = [
         {"api.csv_download.neutral_cell": lambda cell: cell},
     ),
     Attack("a program as an attachment", _program, {"tasks.content.attachment_rules.is_program": _no}),
+    Attack("more files than a mail takes", _large_files, {"tasks.content.attachment_rules.BYTES_MAX": 1 << 30}),
+]
+
+# -- what is logged
+
+SECRETS = [
+    Attack(
+        "a password in what is logged of a provider",
+        lambda: "s3cr3t" in repr(HttpServer("api.example", 443, tls=True, headers=(("Authorization", "s3cr3t"),))),
+        {"tasks.providers.http_client.HttpServer.__repr__": lambda server: str(server.headers)},
+    ),
 ]
 
 # -- what goes to addresses of others
@@ -129,7 +153,7 @@ OUTWARD = [
 
 @pytest.mark.parametrize(
     "attack",
-    [*LINKS, *HEADERS, *FILES, *OUTWARD],
+    [*LINKS, *HEADERS, *FILES, *SECRETS, *OUTWARD],
     ids=lambda attack: attack.name.replace(" ", "-"),
 )
 def test_an_attack_gets_through_only_where_its_guard_is_taken_out(attack: Attack) -> None:
