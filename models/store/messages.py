@@ -4,9 +4,9 @@ For windows, UPDATE … FROM unnest(arrays) beats COPY into a temporary table.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -20,9 +20,10 @@ from models.store.arrays import common_or_array
 from models.store.chunks import Counts, Lease
 from models.store.uncertain import forget, note, sent_again
 
+# Tuples, and not frozen dataclasses: one is made for each message, and they take a third of the time.
 
-@dataclass(frozen=True, slots=True)
-class PlannedMessage:
+
+class PlannedMessage(NamedTuple):
     """What a sender needs of a message. `variables` is the text of a JSON object, `to_name` the recipient's name."""
 
     id: UUID
@@ -35,8 +36,7 @@ class PlannedMessage:
     to_name: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A message's new state, as it is written. `retry_after_seconds` goes with `deferred` only. `known_by_ref`: reports
     will name it by `provider_ref` and nothing else. `provider`: the account that it is of, where it is not the one that
     the whole window went to."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from models.rules.reports import Report
@@ -65,8 +65,10 @@ class Signer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class OutgoingMessage:
+# Tuples, and not frozen dataclasses, as in models/store/messages.py: they are made for each message.
+
+
+class OutgoingMessage(NamedTuple):
     """One message ready for the wire.
 
     `id` is the message's id in the database and the idempotency key of all its tries. `sender` and `recipient`
@@ -88,8 +90,7 @@ class OutgoingMessage:
     signer: Signer | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The answer for one message. `code` is short and stable (an SMTP enhanced status or reply code, a vendor's
     number), `detail` one line for people, cut at 500 characters. `reports`: of a message it took, what is known to be
     reported of it later; a provider with webhooks has none. `known_by_ref`: its events will name the message by

@@ -9,7 +9,6 @@ import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from math import inf
 
 from models.errors import ExoSendError
@@ -76,7 +75,7 @@ def _signed_or_not(message: OutgoingMessage) -> OutgoingMessage | Outcome:
     if message.signer is None:
         return message
     try:
-        return replace(message, content=message.signer.sign(message.content))
+        return message._replace(content=message.signer.sign(message.content))
     except (ExoSendError, ValueError) as error:
         log.warning("Mail from %s cannot be signed: %s", message.sender, error)
         return Outcome(OutcomeKind.DEFERRED, code=_CODE, detail="The message could not be signed.")

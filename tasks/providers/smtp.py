@@ -5,7 +5,6 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from math import inf
 from uuid import UUID
 
@@ -70,7 +69,7 @@ class SmtpProvider(ConnectionPool[OutgoingMessage, Outcome, SmtpSession]):
     async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
         """See Provider.send. A cancelled call does not raise: it returns at once with what is known."""
         if self._return_path is not None:
-            messages = [replace(message, sender=self._return_path(message.id)) for message in messages]
+            messages = [message._replace(sender=self._return_path(message.id)) for message in messages]
         return await self._give(messages, until)
 
     # -- what sessions report

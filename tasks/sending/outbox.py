@@ -10,7 +10,6 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import TypeVar
 
 import psycopg
@@ -196,7 +195,7 @@ class OutboxSender:
         if outcome.kind is OutcomeKind.UNSENT and (outcome.code == LATE or self._stop_at is not None):
             return None
         result = to_result(claimed.message, outcome, self._policy)
-        return result if result.provider else replace(result, provider=provider)
+        return result if result.provider else result._replace(provider=provider)
 
     def _record(self, journal: OutboxJournal, answers: Sequence[Answer], said: Sequence[Said]) -> None:
         """Until it is written: what was handed over is known here only."""

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from models.store.outbox import Claimed
 from tasks.providers.base import Outcome, OutgoingMessage, Provider
@@ -33,7 +33,7 @@ def bound_to_account(opened: OpenRoutes, claimed: Claimed, message: OutgoingMess
         return message
     route = opened.routes.of(claimed.organization_id)
     if claimed.had_by in {opened.name_of(route), *(account.provider for account in route.accounts)}:
-        return replace(message, account=claimed.had_by)
+        return message._replace(account=claimed.had_by)
     return message if opened.routes.channel == "email" else None
 
 

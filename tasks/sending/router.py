@@ -10,7 +10,7 @@ import contextlib
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 
 from models.rules.circuit import PROBE_MESSAGES
@@ -86,7 +86,7 @@ class Router:
             is_cancelled = await _all_done(calls)
             for (name, own), call in zip(groups.items(), calls, strict=True):
                 for place, outcome in zip(own, call.result(), strict=True):
-                    stamped = replace(outcome, provider=name)
+                    stamped = outcome._replace(provider=name)
                     if is_of_account(outcome) and going[place].left and not is_cancelled:
                         going[place].said, going[place].is_first = stamped, False
                     else:
@@ -173,7 +173,7 @@ async def _all_done(calls: Collection["asyncio.Future[Sequence[Outcome]]"]) -> b
 def _said_last(outcome: Outcome) -> Outcome:
     """A pause is the account's, and others of the route go on: the message waits as one that was never handed over."""
     if outcome.kind is OutcomeKind.DEFERRED and pause_asked_for([outcome]):
-        return replace(outcome, kind=OutcomeKind.UNSENT)
+        return outcome._replace(kind=OutcomeKind.UNSENT)
     return outcome
 
 

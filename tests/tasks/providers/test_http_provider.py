@@ -1,7 +1,6 @@
 """What is the same for all vendors: what a request's fate means, and that one message's trouble is its own."""
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from uuid import uuid4
@@ -131,6 +130,6 @@ def test_what_is_stopped_while_a_refused_batch_is_divided_is_unsent(log, run_in,
 def merged(count: int) -> list[OutgoingMessage]:
     content = MergeContent("News <news@example.com>", None, ("S",), ("T",), None)
     return [
-        replace(message, sender="news@example.com", content=b"", merge=Merge(content, (), message.recipient))
+        message._replace(sender="news@example.com", content=b"", merge=Merge(content, (), message.recipient))
         for message in texts([f"user{number}@example.net" for number in range(count)])
     ]

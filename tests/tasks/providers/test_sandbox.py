@@ -1,7 +1,6 @@
 """The sandbox: the recipient decides."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
 
@@ -41,7 +40,7 @@ def test_the_recipient_decides_what_each_try_gives(make_messages, run_in, recipi
 
     async def main():
         # A sender of its own for each try, as after a deferral: which try it is, only the message can say.
-        tries = [replace(message, attempt=attempt) for attempt, _ in enumerate(kinds, start=1)]
+        tries = [message._replace(attempt=attempt) for attempt, _ in enumerate(kinds, start=1)]
         return [(await SandboxProvider().send([message]))[0] for message in tries]
 
     outcomes = run_in(main())

@@ -1,7 +1,5 @@
 """Uncertain messages that people, providers and reports decide about, in any order and at once."""
 
-from dataclasses import replace
-
 import pytest
 from sqlalchemy import text
 
@@ -64,7 +62,7 @@ def test_sent_again_and_uncertain_again_it_is_held_after_the_last_try(make_engin
     engine.send(run)
     engine.close(run)
     answer = SandboxProvider._answer
-    monkeypatch.setattr(SandboxProvider, "_answer", lambda self, message: answer(self, replace(message, attempt=1)))
+    monkeypatch.setattr(SandboxProvider, "_answer", lambda self, message: answer(self, message._replace(attempt=1)))
     choose(engine, "resend")
     ripen(engine)
     assert resolve(engine) == {Verdict.RESEND: 1}

@@ -40,8 +40,8 @@ def test_everybody_gets_it_once_and_has_a_reference(log, vendor):
 @pytest.mark.parametrize("vendor", EMAIL_VENDORS)
 def test_one_bad_address_costs_the_others_nothing(log, vendor):
     messages = mail(vendor, ["user0@example.net", "user1@example.net", "user2@example.net"])
-    bad = replace(messages[1], recipient="nobody")
-    messages[1] = bad if bad.merge is None else replace(bad, merge=replace(bad.merge, to="nobody"))
+    bad = messages[1]._replace(recipient="nobody")
+    messages[1] = bad if bad.merge is None else bad._replace(merge=replace(bad.merge, to="nobody"))
     sent = send_by(vendor, messages, log)
     assert sent.kinds == [ACCEPTED, REJECTED, ACCEPTED]
     assert sent.accepted == {"user0@example.net": 1, "user2@example.net": 1}

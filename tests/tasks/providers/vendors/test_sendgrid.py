@@ -20,10 +20,10 @@ def log(tmp_path):
 @pytest.mark.parametrize("values", [("-x.0-", "{{ city }}"), ("<%asm%>", "[unsubscribe]"), ("a\nb", "Ąž \u2028")])
 def test_sendgrid_puts_each_value_where_its_place_is(values):
     messages = [
-        replace(message, merge=replace(message.merge, values=values, to="Anna, B; <" + message.recipient + ">"))
+        message._replace(merge=replace(message.merge, values=values, to="Anna, B; <" + message.recipient + ">"))
         for message in mail("sendgrid", 3)
     ]
-    messages[0] = replace(messages[0], merge=replace(messages[0].merge, to='"Anna, B;" <user0@example.net>'))
+    messages[0] = messages[0]._replace(merge=replace(messages[0].merge, to='"Anna, B;" <user0@example.net>'))
     messages = [messages[0], *mail("sendgrid", 5)[3:]]
     user, _, key = ACCOUNTS["sendgrid"].partition(":")
     api = APIS["sendgrid"]((user, key))
@@ -48,6 +48,6 @@ def test_sendgrid_gives_nobody_two_in_a_call_nor_more_values_than_it_takes():
     vendor = vendor_of("sendgrid")
     twice = mail("sendgrid", ["a@example.net", "A@example.net", "b@example.net"])
     assert sorted(len(call.places) for call in vendor.calls(twice)) == [1, 2]
-    long = [replace(each, merge=replace(each.merge, values=("S", "x" * 9000))) for each in mail("sendgrid", 2)]
+    long = [each._replace(merge=replace(each.merge, values=("S", "x" * 9000))) for each in mail("sendgrid", 2)]
     assert [len(call.places) for call in vendor.calls(long)] == [1, 1]
     assert [len(call.places) for call in vendor.calls(mail("sendgrid", 1001))] == [1000, 1]
