@@ -15,7 +15,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from models.session import Database
-from tasks.providers import vendors
+from tasks.providers import callback_vendors, vendors
 from tests.support.vendors.acme import sign
 
 KEY = "a key for callbacks"
@@ -25,6 +25,7 @@ _VENDORS = Path(__file__).with_name("vendors")
 def know_acme(monkeypatch: pytest.MonkeyPatch, folder: Path = _VENDORS) -> None:
     """Let acme.py of the folder be one of the vendors, whatever another test took for acme."""
     sys.modules.pop(f"{vendors.__name__}.acme", None)
+    callback_vendors._modules.cache_clear()  # it knows the module that was just forgotten
     monkeypatch.setattr(vendors, "__path__", [*vendors.__path__, str(folder)])
 
 
