@@ -13,7 +13,7 @@ from benchmarks.api import measure_api
 from benchmarks.batches import measure_batches
 from benchmarks.callbacks import measure_callbacks
 from benchmarks.composing import measure_composing
-from benchmarks.dispatch import measure_dispatch
+from benchmarks.dispatch import measure_dispatch, measure_durability
 from benchmarks.end_to_end import measure_campaign
 from benchmarks.handover import measure_handover
 from benchmarks.http_providers import measure_http_providers
@@ -53,7 +53,7 @@ STEPS: dict[Kind, list[Callable[[Bench], Sequence[Figure]]]] = {
     "callbacks": [measure_callbacks],
     "campaign": [measure_campaign],
     "composing": [lambda bench: [measure_composing(bench)]],
-    "dispatch": [measure_dispatch],
+    "dispatch": [measure_dispatch, measure_durability],
     "handover": [measure_handover],
     "http": [measure_http_providers],
     "import": [

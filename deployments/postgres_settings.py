@@ -21,7 +21,9 @@ def server_settings(socket_folder: Path, *, durable: bool) -> Mapping[str, str]:
         # A million messages are about 1 GB of WAL: with the default of 1 GB a campaign would checkpoint all the time.
         "max_wal_size": "4GB",
         "checkpoint_timeout": "15min",
-        "wal_compression": "on",
+        # pglz, the one that is built in, costs more than the bytes it saves: sending 50,000 messages after a checkpoint
+        # took 1.29 times as long as without a journal, and takes 1.21.
+        "wal_compression": "off",
         "random_page_cost": "1.1",
         "jit": "off",  # compiling costs more than the short statements here take
         "synchronous_commit": "on",

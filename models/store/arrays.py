@@ -13,12 +13,21 @@ def common_or_array(values: list[_T]) -> tuple[list[_T], _T | None]:
     shorter array with NULL, so `coalesce(element, common)` is the value.
     """
     first = values[0] if values else None
-    return ([], first) if all(value == first for value in values) else (values, None)
+    return ([], first) if values.count(first) == len(values) else (values, None)  # type: ignore[arg-type]
 
 
 def array_text(values: Iterable[object]) -> str:
     """As Postgres writes an array of what needs no quotes: the driver's dumping of one takes ten times as long."""
     return "{" + ",".join(map(str, values)) + "}"
+
+
+def quoted_array_text(values: Iterable[str | None]) -> str:
+    """The same of any texts, and of NULL (PostgreSQL's documentation, 8.15.6)."""
+    return "{" + ",".join(["NULL" if value is None else f'"{_quoted(value)}"' for value in values]) + "}"
+
+
+def _quoted(value: str) -> str:
+    return value if value.isalnum() else value.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def bytes_array_text(values: Iterable[bytes]) -> str:

@@ -3,20 +3,19 @@
 For windows, UPDATE … FROM unnest(arrays) beats COPY into a temporary table.
 """
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
 from models.errors import StaleLease
-from models.rules.ids import made_on, message_ids_text
+from models.rules.ids import made_on, message_id, message_ids_text
 from models.rules.lifecycle import MESSAGE_MOVES, ChunkState, MessageState, sources_of
 from models.rules.reports import Report
 from models.session import driver
-from models.store.arrays import common_or_array
+from models.store.arrays import common_or_array, quoted_array_text
 from models.store.chunks import Counts, Lease
 from models.store.uncertain import forget, note, sent_again
 
@@ -123,55 +122,68 @@ def record_results(session: Session, lease: Lease, results: Sequence[Result], *,
         )
 
 
+# Nearly every window: messages that follow one another and had the same outcome, but for their references. By the range
+# of their ids, without a join, and with a plan that can be kept: two thirds of the time.
+_RECORD_ROW = """
+UPDATE messages
+SET state = %(state)s, provider = %(provider)s, error_code = %(code)s, error_message = %(detail)s,
+    provider_ref = coalesce((%(refs)s::text[])[position - %(first)s + 1], %(ref)s), tries = tries + %(counts)s,
+    first_tried_at = coalesce(first_tried_at, now()), sent_at = CASE WHEN %(state)s = 'accepted' THEN now() END
+WHERE id BETWEEN %(first_id)s AND %(last_id)s AND made_on = %(day)s AND state = ANY(%(from)s)
+"""
+
+
 def _record(
     session: Session, lease: Lease, results: Sequence[Result], provider: str, sources: Sequence[MessageState]
 ) -> int:
-    ids = message_ids_text(lease.run_id, [result.position for result in results])
-    return _write(session, ids, [made_on(lease.run_id)], results, provider, sources)
+    positions = [result.position for result in results]
+    outcome = _outcome(results, provider, sources)
+    first, last = positions[0], positions[-1]
+    if positions != list(range(first, last + 1)) or any(outcome[name] for name in _EACH):
+        ids = message_ids_text(lease.run_id, positions)
+        return _write(session, {**outcome, "ids": ids, "made_on": [made_on(lease.run_id)]})
+    first_id, last_id = message_id(lease.run_id, first), message_id(lease.run_id, last)
+    row = {"first": first, "first_id": first_id, "last_id": last_id, "day": made_on(lease.run_id)}
+    return driver(session).execute(_RECORD_ROW, {**outcome, **row}).rowcount
 
 
 def record_by_id(session: Session, results: Sequence[Result], sources: Sequence[MessageState], *, provider: str) -> int:
     """Write results of messages of any runs, or of none, that are in one of these states; returns how many were."""
-    days = sorted({made_on(result.id) for result in results})
-    return _write(session, [result.id for result in results], days, results, provider, sources)
+    ids, days = [result.id for result in results], sorted({made_on(result.id) for result in results})
+    return _write(session, {**_outcome(results, provider, sources), "ids": ids, "made_on": days})
 
 
-def _write(
-    session: Session,
-    ids: str | list[UUID],
-    days: list[date],
-    results: Sequence[Result],
-    provider: str,
-    sources: Sequence[MessageState],
-) -> int:
-    states, state = common_or_array([result.state.value for result in results])
+_EACH = ("states", "codes", "details", "counted", "providers")
+
+
+def _outcome(results: Sequence[Result], provider: str, sources: Sequence[MessageState]) -> dict[str, Any]:
+    """What is written of results, apart from whose they are: what they have in common, and what they have not."""
+    states, state = common_or_array([result.state for result in results])
     refs, ref = common_or_array([result.provider_ref for result in results])
     codes, code = common_or_array([result.code for result in results])
     details, detail = common_or_array([result.detail for result in results])
-    counted, counts = common_or_array([int(result.counts_as_try) for result in results])
+    counted, counts = common_or_array([result.counts_as_try for result in results])
     providers, common_provider = common_or_array([result.provider or provider for result in results])
-    cursor = driver(session).execute(
-        _RECORD,
-        {
-            "ids": ids,
-            "states": states,
-            "state": state,
-            "refs": refs,
-            "ref": ref,
-            "codes": codes,
-            "code": code,
-            "details": details,
-            "detail": detail,
-            "counted": counted,
-            "counts": counts,
-            "providers": providers,
-            "provider": common_provider,
-            "made_on": days,
-            "from": [source.value for source in sources],
-        },
-        prepare=False,  # a plan made for any number of ids is one for ten
-    )
-    return cursor.rowcount
+    return {
+        "states": [each.value for each in states],
+        "state": state and state.value,
+        "refs": quoted_array_text(refs),
+        "ref": ref,
+        "codes": codes,
+        "code": code,
+        "details": details,
+        "detail": detail,
+        "counted": [int(each) for each in counted],
+        "counts": int(bool(counts)),
+        "providers": providers,
+        "provider": common_provider,
+        "from": [source.value for source in sources],
+    }
+
+
+def _write(session: Session, values: Mapping[str, Any]) -> int:
+    # A plan made for any number of ids is one for ten.
+    return driver(session).execute(_RECORD, values, prepare=False).rowcount
 
 
 def record_evidence(
