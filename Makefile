@@ -9,6 +9,7 @@ READY := $(VENV)/.ready
 export HOME := $(if $(and $(HOME),$(wildcard $(HOME)/.)),$(HOME),$(abspath build/home))
 # More than two at once only wait for each other: the tests share one Postgres.
 JOBS ?= 2
+FAULT_JOBS ?= 4
 ARGS ?=
 
 .PHONY: help demo up test faults load fuzz check bench fmt clean
@@ -25,11 +26,11 @@ up: $(READY) ## Start everything and keep it running until Ctrl-C
 test: $(READY) ## All tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-# A test of a fault may take as long as this; the table shows what was tried even if one failed. That of a whole run
+# A test of a fault may take as long as this, and mostly waits: four at once take half the time of two. The table shows what was tried even if one failed. That of a whole run
 # in which none failed goes into docs/reliability.md.
 faults: $(READY) ## Break everything, in the long form, and print what was found (FAULTS_SEED=1 to repeat a run)
 	@rm -rf build/faults/long
-	FAULTS=long $(BIN)/python -m pytest -n $(JOBS) --timeout 1500 tests/faults $(ARGS); code=$$?; \
+	FAULTS=long $(BIN)/python -m pytest -n $(FAULT_JOBS) --timeout 1500 tests/faults $(ARGS); code=$$?; \
 		page=$$([ $$code -ne 0 ] || [ -n "$(ARGS)" ] || echo docs/reliability.md); \
 		$(BIN)/python -m tests.support.trials build/faults/long $$page; exit $$code
 
