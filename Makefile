@@ -26,8 +26,8 @@ up: $(READY) ## Start everything and keep it running until Ctrl-C
 test: $(READY) ## All tests (ARGS="-k name" for some)
 	$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
 
-# A test of a fault may take as long as this, and mostly waits: four at once take half the time of two. The table shows what was tried even if one failed. That of a whole run
-# in which none failed goes into docs/reliability.md.
+# A test of a fault may take as long as this, and mostly waits: four at once take half the time of two. The table shows
+# what was tried even if one failed. That of a whole run in which none failed goes into docs/reliability.md.
 faults: $(READY) ## Break everything, in the long form, and print what was found (FAULTS_SEED=1 to repeat a run)
 	@rm -rf build/faults/long
 	FAULTS=long $(BIN)/python -m pytest -n $(FAULT_JOBS) --timeout 1500 tests/faults $(ARGS); code=$$?; \

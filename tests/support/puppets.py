@@ -78,11 +78,9 @@ class Puppet:
     capabilities = Capabilities(messages_per_call=500, idempotent=False, answer_timeout_seconds=1)
 
     def __init__(self, loop: asyncio.AbstractEventLoop, engine: Engine, witness: Witness, run_id: UUID, epoch: int):
-        self.loses_commit = False
-        self.dies_at_step = False
+        self.loses_commit = self.dies_at_step = False
         self.error: BaseException | None = None
-        self._dead = False
-        self._stopped = False
+        self._dead = self._stopped = False
         self._witness = witness
         self._loop = loop
         self._quiet = threading.Condition()
