@@ -123,7 +123,7 @@ def record_results(session: Session, lease: Lease, results: Sequence[Result], *,
 
 
 # Nearly every window: messages that follow one another and had the same outcome, but for their references. By the range
-# of their ids, without a join, and with a plan that can be kept: two thirds of the time.
+# of their ids, without a join, and with a plan that can be kept: half the time.
 _RECORD_ROW = """
 UPDATE messages
 SET state = %(state)s, provider = %(provider)s, error_code = %(code)s, error_message = %(detail)s,
