@@ -60,9 +60,9 @@ def engine_session(command: str, data_dir: Path | None) -> Iterator[Session]:
         yield session
 
 
-def typed_id(text: str) -> UUID:
-    """An id that somebody typed. Raises NotFound."""
+def typed_id(text: str, what: str = "an id") -> UUID:
+    """An id that somebody typed, of `what` it is to be. Raises NotFound."""
     try:
         return UUID(text)
     except ValueError:
-        raise NotFound(f"{text} is not an id.") from None
+        raise NotFound(f"{text} is not {what}.") from None

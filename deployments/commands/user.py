@@ -4,12 +4,11 @@ import json
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
-from uuid import UUID
 
 from cyclopts import Parameter
 
-from deployments.connection import engine_session
-from models.errors import InvalidInput, NotFound
+from deployments.connection import engine_session, typed_id
+from models.errors import InvalidInput
 from models.passwords import PASSWORD_MAX
 from models.rules.address import is_valid_address, normalise_address
 from models.rules.roles import UserRole
@@ -51,7 +50,7 @@ def create(
         One line of JSON: user_id, email, role, organization_id, password (null when it was given).
     """
     address, name = _address(email), _name(name)
-    organization_id = _id(organization) if organization is not None else None
+    organization_id = typed_id(organization, "the id of an organization") if organization is not None else None
     password = _read_password() if password_stdin else None
     with engine_session("user create", data_dir) as session:
         user, made = create_user(
@@ -129,10 +128,3 @@ def _name(text: str) -> str:
     if not 1 <= len(name) <= _LONGEST_NAME:
         raise InvalidInput({"name": [f"--name must have 1 to {_LONGEST_NAME} characters."]})
     return name
-
-
-def _id(organization: str) -> UUID:
-    try:
-        return UUID(organization)
-    except ValueError:
-        raise NotFound(f"{organization} is not the id of an organization.") from None
