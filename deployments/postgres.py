@@ -30,6 +30,7 @@ from models.errors import SetupError
 
 MAJOR = 18
 DATABASE = "exosend"
+PID_FILE = "postmaster.pid"
 ADMIN = "exosend_admin"
 _SUPERUSER = "postgres"
 # sun_path is 104 bytes on macOS and 108 on Linux; the server adds "/.s.PGSQL.5432" to the folder.
@@ -140,10 +141,10 @@ def prepare(data_dir: Path, *, durable: bool = True) -> Cluster:
 def end_leftover(data_dir: Path) -> bool:
     """End a server that still runs on this folder, and forget its pid file. Returns whether there was one."""
     data = data_dir / "postgres" / "data"
-    pid_file = data / "postmaster.pid"
+    pid_file = data / PID_FILE
     if not pid_file.exists():
         return False
-    servers = [process for process in _processes_in(data) if process.pid == _postmaster_pid(pid_file)]
+    servers = [process for process in _processes_in(data) if process.pid == postmaster_pid(pid_file)]
     for server in servers:
         with contextlib.suppress(psutil.NoSuchProcess):
             server.send_signal(signal.SIGINT)
@@ -267,8 +268,12 @@ def _ensure_admin(connection: psycopg.Connection, password: str) -> None:
         )
 
 
-def _postmaster_pid(pid_file: Path) -> int:
-    first = pid_file.read_text().split("\n", 1)[0].strip()
+def postmaster_pid(pid_file: Path) -> int:
+    """The server's pid as it wrote it down, which may be another program's by now; 0 where there is none."""
+    try:
+        first = pid_file.read_text().split("\n", 1)[0].strip()
+    except FileNotFoundError:
+        return 0
     return int(first) if first.isdigit() else 0
 
 

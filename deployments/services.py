@@ -11,6 +11,7 @@ from deployments.environment import (
     worker_environment,
 )
 from deployments.postgres import Cluster, server_environment
+from deployments.postgres_refusing import Refusing
 from deployments.supervisor import Service
 from models.settings import Settings
 
@@ -68,4 +69,5 @@ def embedded_postgres(cluster: Cluster, before_restart: Callable[[], object]) ->
         stop_signal=signal.SIGINT,
         stop_seconds=30,
         before_restart=before_restart,
+        hangs=Refusing(cluster),
     )

@@ -26,6 +26,7 @@ _SLOWEST_RESTART_SECONDS = 30.0
 _STEADY_SECONDS = 60.0  # so long without dying, and the back-off begins anew
 _HOPELESS_FAILURES = 4  # seven seconds after the first one
 _ROTATE_SECONDS = 60.0
+_LOOK_SECONDS = 10.0
 
 
 class Stopping(Exception):
@@ -47,6 +48,8 @@ class Service:
     descendants_stay: bool = False
     """Leave its descendants alone when it dies and is restarted: they work on."""
     before_restart: Callable[[], object] = field(default=lambda: None)
+    hangs: Callable[[], bool] = field(default=lambda: False)
+    """Whether it has to be killed and restarted though it runs; asked every 10 s."""
 
 
 @dataclass
@@ -74,6 +77,7 @@ class Supervisor:
         self._children: dict[str, _Child] = {}
         self._watchdog: subprocess.Popen[bytes] | None = None
         self._rotated = time.monotonic()
+        self._looked = time.monotonic()
         self._handlers: dict[int, Callable[[int, FrameType | None], Any] | int | None] = {}
 
     def __enter__(self) -> "Supervisor":
@@ -134,8 +138,11 @@ class Supervisor:
             self.tend()
 
     def tend(self) -> None:
-        """Restart who has died, later and later; keep the logs short."""
+        """Restart who has died, later and later; kill who hangs; keep the logs short."""
         now = time.monotonic()
+        if now - self._looked > _LOOK_SECONDS:
+            self._looked = now
+            self._kill_hanging()
         for child in self._children.values():
             if child.restart_at is not None:
                 if now >= child.restart_at:
@@ -172,6 +179,13 @@ class Supervisor:
         for name, child in self._children.items():
             if child.failures >= _HOPELESS_FAILURES:
                 raise SetupError(f"{name} does not start. The end of {self._logs.file(name)}:\n{self._logs.tail(name)}")
+
+    def _kill_hanging(self) -> None:
+        for child in self._children.values():
+            if child.restart_at is None and child.process.poll() is None and child.service.hangs():
+                name = child.service.name
+                self._report(f"{name} runs and serves nobody; it is killed (see {self._logs.file(name)})")
+                child.process.kill()
 
     def _plan_restart(self, child: _Child, now: float) -> None:
         child.failures = 1 if now - child.started > _STEADY_SECONDS else child.failures + 1

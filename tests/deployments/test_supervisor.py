@@ -1,5 +1,6 @@
 """Supervision of children: restarts, order, and nothing left behind, even by a supervisor that was killed."""
 
+import dataclasses
 import fcntl
 import os
 import signal
@@ -55,6 +56,20 @@ def test_a_child_that_dies_is_restarted_and_reported(stack: _Stack) -> None:
         assert supervisor.wait_for(lambda: any("restarted" in line for line in stack.said), 20)
         assert supervisor.state.services[0].process != first
     assert any("was ended by SIGKILL; restart in 1 s" in line for line in stack.said)
+
+
+def test_a_child_that_runs_and_hangs_is_killed_restarted_and_reported(stack: _Stack, monkeypatch) -> None:
+    monkeypatch.setattr("deployments.supervisor._LOOK_SECONDS", 0.0)
+    sleeper = _python("sleeper", "import time; time.sleep(600)")
+    with stack.supervisor as supervisor:
+        supervisor.start(dataclasses.replace(sleeper, hangs=lambda: not stack.said))
+        first = supervisor.state.services[0].process
+        assert supervisor.wait_for(lambda: any("restarted" in line for line in stack.said), 20)
+        assert supervisor.state.services[0].process != first
+    assert [line.partition(" (see")[0] for line in stack.said[:2]] == [
+        "sleeper runs and serves nobody; it is killed",
+        "sleeper was ended by SIGKILL; restart in 1 s",
+    ]
 
 
 def test_a_child_that_never_comes_up_ends_the_start_with_the_end_of_its_log(stack: _Stack) -> None:

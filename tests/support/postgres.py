@@ -9,12 +9,13 @@ import psycopg
 
 from deployments import postgres
 from deployments.postgres import Running
+from deployments.postgres_refusing import Refusing
 from models.errors import SetupError
 from models.migrations.run import upgrade
 from models.settings import Settings
 
 _LOG_FILES = 100
-_RECOVERY_SECONDS = 20.0  # it takes a tenth of one
+_PATIENCE_SECONDS = 5.0  # recovery takes a tenth of one
 
 
 class OwnPostgres:
@@ -60,14 +61,11 @@ class OwnPostgres:
         raise AssertionError(f"{_LOG_FILES} log files, and still there is room.")
 
     def serve_again(self) -> None:
-        """Wait until it takes connections; it is started if it had ended, or does not recover by itself.
-
-        When its recovery finds no room within milliseconds, PostgreSQL 18.4 may take the end of its startup process
-        for part of the crash before, and then waits for it for ever (seen once in 50 runs).
-        """
-        process = self._running.process
+        """Wait until it takes connections; started again, as in a stack, if it ended or has to be ended."""
+        process, cluster = self._running.process, self._running.cluster
+        refusing = Refusing(cluster, patience=_PATIENCE_SECONDS)
         try:
-            self._running.cluster.wait_ready(seconds=_RECOVERY_SECONDS, alive=lambda: process.poll() is None)
+            cluster.wait_ready(alive=lambda: process.poll() is None and not refusing())
         except SetupError:
             if process.poll() is None:
                 self.stop_at_once()
