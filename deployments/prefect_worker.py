@@ -8,9 +8,9 @@ Beside it runs a preloader, which forks the processes of its flow runs.
 import sys
 import time
 
-import prefect.workers.process  # noqa: F401 - imported now, while there is nothing else to do
 from prefect.cli import app as prefect_command_line
 
+from deployments import patient_worker  # noqa: F401 - the class that `--type process` finds, imported while we wait
 from deployments.environment import preloader_socket
 from deployments.prefect_api import PrefectApi, worker_name
 from deployments.preloader_keeper import keep_preloader

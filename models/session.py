@@ -63,7 +63,7 @@ _OPTIONS = {
 def secret_key(settings: Settings) -> str:
     """The key of this installation. Raises SetupError when there is none; it is never made up here."""
     if settings.secret_key is not None:
-        return settings.secret_key.get_secret_value()
+        return settings.secret_key.get_secret_value().strip()  # as a mounted file ends with a newline
     path = settings.data_dir / "secret.key"
     if not path.exists():
         raise SetupError(
