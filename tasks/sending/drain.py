@@ -119,9 +119,11 @@ class Drainer:
                     step = self._start_step(lease, chunk.results, ends[min(k + 1, len(ends) - 1)], following)
                     if self.is_ahead and not following and not lease.probes and not self.rate.asks:
                         opening = self._start_open()
-                ready = await self._compose_all(following)
-                chunk.answered = await sending
-                chunk.done = k + 1
+                try:
+                    ready = await self._compose_all(following)
+                finally:  # whatever broke, what is out is heard to its end: the answers are known here only
+                    chunk.answered = await sending
+                    chunk.done = k + 1
                 if step is None:
                     chunk.results, chunk.answered = self._results(chunk.answered), None
                     step = self._start_step(lease, chunk.results, ends[k])
