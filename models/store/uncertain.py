@@ -184,7 +184,8 @@ _MOVE = """
 UPDATE messages
 SET state = %(state)s, error_code = %(code)s, error_message = %(detail)s,
     sent_at = CASE WHEN %(state)s = 'accepted' THEN coalesce(first_tried_at, now()) END,
-    resends = resends + %(resends)s, tries = CASE WHEN %(resends)s > 0 THEN greatest(tries, resends + 1) ELSE tries END
+    resends = resends + %(resends)s, tries = CASE WHEN %(resends)s > 0 THEN greatest(tries, resends + 1) ELSE tries END,
+    first_tried_at = CASE WHEN %(resends)s > 0 THEN now() ELSE first_tried_at END
 WHERE id = ANY(%(ids)s) AND made_on = ANY(%(days)s) AND state = ANY(%(from)s) AND state = 'uncertain'
 """
 
@@ -197,7 +198,10 @@ def move(
     code: str | None = None,
     detail: str | None = None,
 ) -> None:
-    """Move locked uncertain messages to accepted, failed or planned (sent again: flagged), and off the list."""
+    """Move locked uncertain messages to accepted, failed or planned (sent again: flagged), and off the list.
+
+    What is sent again is tried for as long as anything else, from now on, however long it lay there.
+    """
     ids = [message.id for message in messages]
     cursor = driver(session).execute(
         _MOVE,

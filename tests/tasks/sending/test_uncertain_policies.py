@@ -91,6 +91,19 @@ def test_under_resend_email_goes_out_again_and_is_flagged(ended):
     check_counters(engine, run)
 
 
+def test_what_is_sent_again_days_later_is_tried_for_as_long_as_anything_else(ended):
+    engine, run, _, _ = ended
+    with engine.database.transaction(None) as session:
+        session.execute(text("UPDATE messages SET first_tried_at = now() - interval '3 days'"))
+    choose(engine, "resend")
+    ripen(engine)
+    assert resolve(engine) == {Verdict.RESEND: 20}
+    nobody = engine.settings.with_values(smtp_url="smtp://127.0.0.1:9")
+    send_everything(replace(engine, settings=nobody), "email")
+    assert engine.states(run) == {"deferred": 20, "accepted": 40}
+    check_counters(engine, run)
+
+
 def test_the_late_answer_of_a_sender_does_not_disturb_who_sends_again(make_engine, tmp_path):
     with mail_server(tmp_path) as server:
         engine = make_engine(contacts=20, smtp_url=server.url)
