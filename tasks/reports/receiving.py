@@ -8,10 +8,11 @@ from typing import Any
 
 from models.rules.callbacks import EVENTS_MAX, TEXT_MAX, believable_time
 from models.rules.ids import new_id
+from models.rules.stored_text import REFERENCE_MAX, stored_text
 from tasks.providers.callbacks import Confirmation, InboundSms, Told, UnreadableCallback
 
 _KEY_MAX = 200
-_NAME_MAX = 320  # of an address (RFC 5321, 4.5.3.1), and more than any reference or number has
+_NAME_MAX = 320  # of an address (RFC 5321, 4.5.3.1), and more than any number has
 _SMS_MAX = 5000
 _VALUES_MAX = 20  # of a payload
 
@@ -51,7 +52,7 @@ def rows_of(found: Sequence[Told], received_at: datetime) -> Received:
                 row
                 | {
                     "message_id": each.message_id,
-                    "provider_ref": _text(each.provider_ref, _NAME_MAX),
+                    "provider_ref": _text(each.provider_ref, REFERENCE_MAX),
                     "kind": each.kind.value,
                     "payload": _payload(each.payload),
                 }
@@ -68,17 +69,12 @@ def _first_of_each_key(found: Iterable[Told]) -> Iterable[Told]:
 
 def _key(key: str) -> str:
     """A key of an index has a longest."""
-    plain = _plain(key)
+    plain = stored_text(key, len(key))
     return plain if len(plain) <= _KEY_MAX else hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def _text(value: str | None, most: int) -> str | None:
-    return None if value is None else _plain(value)[:most]
-
-
-def _plain(value: str) -> str:
-    """As Postgres stores it: without NUL, and without halves of characters."""
-    return value.replace("\0", "").encode("utf-8", "replace").decode()
+    return None if value is None else stored_text(value, most)
 
 
 def _payload(payload: Mapping[str, object]) -> dict[str, object]:
@@ -86,7 +82,7 @@ def _payload(payload: Mapping[str, object]) -> dict[str, object]:
     kept: dict[str, object] = {}
     for name, value in list(payload.items())[:_VALUES_MAX]:
         if isinstance(value, str):
-            kept[_plain(name)[:100]] = _plain(value)[:TEXT_MAX]
+            kept[stored_text(name, 100)] = stored_text(value, TEXT_MAX)
         elif value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**53):
-            kept[_plain(name)[:100]] = value
+            kept[stored_text(name, 100)] = value
     return kept

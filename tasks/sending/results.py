@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from models.rules.lifecycle import MessageState, RunState
 from models.rules.quiet_hours import CODE, QuietNow
+from models.rules.stored_text import REFERENCE_MAX, stored_text
 from models.store.chunks import Counts
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import Outcome, OutcomeKind
@@ -14,6 +15,8 @@ _RETRY_MAX_SECONDS = 4 * 3600.0
 # A message that was never handed over is not to blame: it is tried again soon, and for a day.
 _UNSENT_RETRY_SECONDS = 5.0
 _PAUSED_RETRY_SECONDS = 5.0
+_CODE_MAX = 100
+_DETAIL_MAX = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) ->
             message.id,
             message.position,
             MessageState.ACCEPTED,
-            outcome.provider_ref,
+            _reference(outcome.provider_ref),
             reports=outcome.reports,
             known_by_ref=outcome.known_by_ref,
             provider=outcome.provider,
@@ -56,14 +59,19 @@ def to_result(message: PlannedMessage, outcome: Outcome, policy: RetryPolicy) ->
         message.id,
         message.position,
         state,
-        outcome.provider_ref,
-        code,
-        outcome.detail,
+        _reference(outcome.provider_ref),
+        None if code is None else stored_text(code, _CODE_MAX),
+        None if outcome.detail is None else stored_text(outcome.detail, _DETAIL_MAX),
         retry_after,
         counted,
         outcome.reports,
         provider=outcome.provider,
     )
+
+
+def _reference(reference: str | None) -> str | None:
+    """As its events will be kept with it: what a provider says must not keep its whole window from being recorded."""
+    return None if reference is None else stored_text(reference, REFERENCE_MAX)
 
 
 def suppressed_result(message: PlannedMessage) -> Result:
@@ -123,7 +131,12 @@ def astray_result(message: PlannedMessage) -> Result:
 def unmade_result(message: PlannedMessage, reason: str, *, code: str = "content") -> Result:
     """The result of a message that cannot be put together, whatever provider it went to."""
     return Result(
-        message.id, message.position, MessageState.FAILED, code=code, detail=reason[:500], counts_as_try=False
+        message.id,
+        message.position,
+        MessageState.FAILED,
+        code=code,
+        detail=stored_text(reason, _DETAIL_MAX),
+        counts_as_try=False,
     )
 
 
