@@ -43,6 +43,7 @@ from models.store.inspection import make_partitions_ahead
 from models.store.runs import move_run, record_flow
 from models.tables import Run
 from tasks.runs.close import close_run
+from tasks.runs.dead_senders import flag_dead_senders
 from tasks.runs.results import store_results
 from tasks.sending.outbox_journal import flag_lost
 
@@ -213,6 +214,8 @@ class Courier:
         self._lost_at = time.monotonic() + _LOST_SECONDS
         if lost := flag_lost(self._database):
             log.warning("%s messages of a courier that is gone are uncertain.", lost)
+        if lost := flag_dead_senders(self._database):
+            log.warning("%s messages of dead senders of paused runs are uncertain.", lost)
 
     def _retry_deferred(self) -> None:
         with self._database.transaction(None) as session:

@@ -60,7 +60,8 @@ class Counts:
 _CLAIM = """
 WITH free AS (
     SELECT c.run_id, c.no, c.state FROM chunks c
-    WHERE c.run_id = %(run)s AND (c.state = 'ready' OR (c.state = 'leased' AND c.lease_until < now()))
+    WHERE c.run_id = %(run)s
+      AND ((c.state = 'ready' AND NOT %(only_expired)s) OR (c.state = 'leased' AND c.lease_until < now()))
       AND EXISTS (SELECT 1 FROM runs r WHERE r.id = c.run_id AND r.state = %(run_state)s AND r.epoch = %(epoch)s)
     ORDER BY c.no LIMIT 1 FOR UPDATE OF c SKIP LOCKED
 )
@@ -99,13 +100,16 @@ def claim_chunk(
     who: str,
     lease_seconds: float,
     run_state: RunState = RunState.SENDING,
+    only_expired: bool = False,
 ) -> Lease | None:
     """Lease the first free chunk of a run that is in `run_state` at this epoch; None when there is none.
 
     A chunk whose lease ran out is free: what its sender handed over without recording an answer becomes uncertain.
+    `only_expired`: no other.
     """
     connection = driver(session)
-    claim = {"run": run_id, "epoch": epoch, "who": who, "lease": lease_seconds, "run_state": run_state.value}
+    claim = {"run": run_id, "epoch": epoch, "who": who, "lease": lease_seconds}
+    claim |= {"run_state": run_state.value, "only_expired": only_expired}
     row = connection.execute(_CLAIM, claim).fetchone()
     if row is None:
         return None

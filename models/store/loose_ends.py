@@ -123,6 +123,11 @@ def orphaned_runs(session: Session, *, idle_seconds: float, limit: int = 20) -> 
     return [Orphan(row.id, row.epoch) for row in rows]
 
 
+def paused_after_a_death(session: Session, *, limit: int = 20) -> Sequence[Orphan]:
+    """Paused runs with a chunk whose lease ran out: nobody takes it over before they are resumed."""
+    return [Orphan(row.id, row.epoch) for row in session.execute(_PAUSED_AFTER_A_DEATH, {"limit": limit})]
+
+
 def runs_to_drain(session: Session, kind: RunKind, *, limit: int) -> Sequence[Orphan]:
     """Sending runs of the kind with a chunk that nobody has, oldest first, of all organizations in turn."""
     rows = session.execute(_TO_DRAIN, {"kind": kind.value, "limit": limit})
@@ -206,6 +211,13 @@ _ORPHANED = text("""
             AND r.alive_at < now() - make_interval(secs => :idle)
             AND NOT EXISTS (
                 SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'leased' AND c.lease_until >= now())))
+    LIMIT :limit
+""")
+
+_PAUSED_AFTER_A_DEATH = text("""
+    SELECT r.id, r.epoch FROM runs r
+    WHERE r.state = 'paused' AND EXISTS (
+        SELECT 1 FROM chunks c WHERE c.run_id = r.id AND c.state = 'leased' AND c.lease_until < now())
     LIMIT :limit
 """)
 

@@ -35,8 +35,7 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _Opening = asyncio.Task[OpenChunk | None]
 
-# At the hand-over nothing that was looked up may be older than two seconds; the look-up itself takes milliseconds.
-_FRESH_SECONDS = 1.5
+_FRESH_SECONDS = 1.5  # at the hand-over nothing looked up may be older than two seconds; looking takes milliseconds
 _LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _WATCH_SECONDS = 0.25
 
@@ -122,8 +121,7 @@ class Drainer:
                 try:
                     ready = await self._compose_all(following)
                 finally:  # whatever broke, what is out is heard to its end: the answers are known here only
-                    chunk.answered = await sending
-                    chunk.done = k + 1
+                    chunk.answered, chunk.done = await sending, k + 1
                 if step is None:
                     chunk.results, chunk.answered = self._results(chunk.answered), None
                     step = self._start_step(lease, chunk.results, ends[k])
