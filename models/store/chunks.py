@@ -74,10 +74,12 @@ RETURNING c.run_id, c.organization_id, c.no, c.fence, c.first_position, c.positi
 """
 
 # What a dead sender may have handed over and nobody recorded. Only what its cursor passed since the last record:
-# an earlier message that is `planned` was deferred, and waits in another chunk for its second try.
+# an earlier message that is `planned` was deferred, and waits in another chunk for its second try. Nobody knows which
+# account has it either: the one that deferred its first try need not be the one of its second.
 _MARK_UNCERTAIN = """
 WITH marked AS (
     UPDATE messages SET state = 'uncertain', error_code = 'uncertain', first_tried_at = coalesce(first_tried_at, now()),
+                        provider = NULL,
                         error_message = 'Handed over by a sender that stopped before it could record the answer.'
     WHERE id = ANY(%(ids)s::uuid[]) AND made_on = %(made_on)s AND state = 'planned'
     RETURNING id, made_on, organization_id, run_id, channel

@@ -76,6 +76,8 @@ def read_planned(session: Session, lease: Lease, *, most: int | None = None) -> 
 # The states to come from are asked for in a CASE, and the ids are named twice, so that no statistics mislead the
 # planner: those of a table that was analysed when nothing was `planned` say that one row is, and then each window
 # took 2 s instead of 10 ms (a scan of the table, and a loop over all outcomes for each row).
+#
+# What is sent again goes to the account that had it; which that is stays known while it waits.
 _RECORD = """
 WITH outcome AS (
     SELECT id, coalesce(state, %(state)s) AS state, coalesce(ref, %(ref)s) AS ref, coalesce(code, %(code)s) AS code,
@@ -86,9 +88,9 @@ WITH outcome AS (
          AS o (id, state, ref, code, detail, counted, provider)
 )
 UPDATE messages m
-SET state = o.state, provider = o.provider, provider_ref = o.ref, error_code = o.code, error_message = o.detail,
-    tries = m.tries + o.counted, first_tried_at = coalesce(m.first_tried_at, now()),
-    sent_at = CASE WHEN o.state = 'accepted' THEN now() END
+SET state = o.state, provider_ref = o.ref, error_code = o.code, error_message = o.detail, tries = m.tries + o.counted,
+    provider = CASE WHEN m.resends > 0 AND o.state = 'deferred' THEN m.provider ELSE o.provider END,
+    first_tried_at = coalesce(m.first_tried_at, now()), sent_at = CASE WHEN o.state = 'accepted' THEN now() END
 FROM outcome o
 WHERE m.id = o.id AND m.id = ANY(%(ids)s::uuid[]) AND m.made_on = ANY(%(made_on)s)
   AND CASE WHEN o.id IS NOT NULL THEN m.state = ANY(%(from)s) END

@@ -229,7 +229,10 @@ class Lost:
 
 
 def take_lost(session: Session, *, limit: int) -> list[Lost]:
-    """Take messages out whose claim ran out, and flag them as uncertain; those that were decided are left out."""
+    """Take messages out whose claim ran out, and flag them as uncertain; those that were decided are left out.
+
+    Nobody knows which account may have one, unless it was sent again to the account that had it.
+    """
     connection = driver(session)
     rows = connection.execute(
         """
@@ -247,6 +250,7 @@ def take_lost(session: Session, *, limit: int) -> list[Lost]:
         """
         UPDATE messages SET state = 'uncertain', error_code = 'uncertain',
                             first_tried_at = coalesce(first_tried_at, now()),
+                            provider = CASE WHEN resends > 0 THEN provider END,
                             error_message = 'Handed over by a courier that stopped before it could record the answer.'
         WHERE id = ANY(%s) AND made_on = ANY(%s) AND state = 'planned' RETURNING id
         """,
