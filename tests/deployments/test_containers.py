@@ -12,7 +12,8 @@ from jsonschema import Draft201909Validator, Draft202012Validator
 from deployments.commands.serve import Served
 from models.settings import Settings
 
-_FOLDER = Path(__file__).parents[2] / "deployments" / "containers"
+_PROJECT = Path(__file__).parents[2]
+_FOLDER = _PROJECT / "deployments" / "containers"
 _SCHEMAS = Path(__file__).parents[1] / "data" / "schemas"
 _KINDS = {"apps/v1": "io.k8s.api.apps.v1", "policy/v1": "io.k8s.api.policy.v1", "v1": "io.k8s.api.core.v1"}
 
@@ -64,6 +65,22 @@ def test_whatever_a_service_waits_for_is_a_service_and_tells_when_it_is_ready() 
         for other, how in service.get("depends_on", {}).items():
             assert other in services, name
             assert how["condition"] != "service_healthy" or "healthcheck" in services[other], name
+
+
+def test_the_courier_and_the_setup_know_the_same_limit_and_mails_know_where_links_lead() -> None:
+    """The courier applies the work pool again where Prefect has lost it."""
+    given = {name: service.get("environment", {}) for name, service in COMPOSE["services"].items()}
+    assert given["courier"]["EXOSEND_WORKER_LIMIT"] == given["setup"]["EXOSEND_WORKER_LIMIT"]
+    assert all("EXOSEND_PUBLIC_URL" in given[name] for name in ("api", "courier", "worker"))
+
+
+def test_no_link_leads_out_of_what_the_image_has() -> None:
+    copies = re.findall(r"^COPY (.+) \S+$", (_FOLDER / "Dockerfile").read_text(), re.MULTILINE)
+    copied = [(_PROJECT / source).resolve() for line in copies for source in line.split()]
+    links = [path for source in copied for path in source.rglob("*") if path.is_symlink()]
+    assert links
+    for link in links:
+        assert any(link.resolve().is_relative_to(source) for source in copied), link
 
 
 def test_the_deployments_secrets_are_in_the_example_and_its_selectors_fit() -> None:
