@@ -13,7 +13,7 @@ from werkzeug.wrappers import Request, Response
 
 from api import starter
 from api.starter import start_drainer, start_draining, start_flow, wake_courier
-from models.pipelines import SEND_CAMPAIGN, SendCampaign
+from models.pipelines import SEND_BULK, SEND_CAMPAIGN, SendCampaign
 from models.rules.lifecycle import RunKind
 from models.session import Database, Role
 from models.settings import Settings, load_settings
@@ -164,8 +164,9 @@ def test_of_many_requests_at_once_one_asks(prefect, monkeypatch) -> None:
     assert len(_creations(stand_in)) == 1
 
 
-def test_prefect_away_does_not_stop_a_request(unhurried) -> None:
+def test_prefect_away_does_not_stop_a_request(unhurried, caplog) -> None:
     start_draining(load_settings(prefect_api_url="http://127.0.0.1:9/api"), RunKind.BULK)
+    assert [record.message.partition(" (")[0] for record in caplog.records] == [f"{SEND_BULK} was not started"]
 
 
 def test_the_courier_is_woken_and_nothing_is_raised_where_it_cannot_be(settings, unhurried) -> None:
