@@ -33,6 +33,10 @@ def test_every_fault_that_is_tried_is_in_the_table() -> None:
 def test_the_numbers_are_those_of_promises_that_were_kept() -> None:
     header = next(line for line in _table().splitlines() if line.startswith("| fault"))
     names = [cell.strip() for cell in header.strip("|").split("|")][1:]
-    for file, cells in _ROW.findall(_table()):
+    rows = _ROW.findall(_table())
+    assert len(rows) > 40
+    for file, cells in rows:
         found = dict(zip(names, [cell.strip() for cell in cells.split("|")], strict=True))
-        assert (found["lost"], found["doubled"], found["cents off"]) == ("0", "0", "0"), file
+        assert found["cents off"] == "0", file
+        without_mail_server = file == "test_ledger_simulation.py"
+        assert {found["lost"], found["doubled"]} == {"–" if without_mail_server else "0"}, file

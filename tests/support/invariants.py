@@ -51,20 +51,20 @@ SELECT (SELECT coalesce(sum(amount), 0) FROM ledger_entries WHERE organization_i
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a run that ended looks like. `resent`: how often somebody who is flagged got it again. `misstated`: what a
-    state says that the log does not, and other broken laws."""
+    state says that the log does not, and other broken laws. None: it was not looked for."""
 
     messages: int
-    lost: int
-    doubled: int
-    uncertain: int
+    lost: int | None
+    doubled: int | None
+    uncertain: int | None
     cents_off: Decimal
-    resent: int = 0
+    resent: int | None = 0
     misstated: list[str] = field(default_factory=list)
 
     def check(self) -> "Found":
         """Raise AssertionError with what is wrong; returns itself."""
         assert not self.misstated, self.misstated[:5]
-        assert (self.lost, self.doubled, self.cents_off) == (0, 0, 0), self
+        assert (self.lost or 0, self.doubled or 0, self.cents_off) == (0, 0, 0), self
         return self
 
 

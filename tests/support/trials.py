@@ -76,11 +76,7 @@ class Trial:
             "fault": fault,
             "file": self.file,
             "times": times,
-            "messages": sum(one.messages for one in all_),
-            "lost": sum(one.lost for one in all_),
-            "doubled": sum(one.doubled for one in all_),
-            "resent": sum(one.resent for one in all_),
-            "uncertain": sum(one.uncertain for one in all_),
+            **{name: _sum(getattr(one, name) for one in all_) for name in _SUMMED},
             "cents_off": str(sum((one.cents_off for one in all_), Decimal(0))),
             "seconds": round(time.monotonic() - self._began, 1),
             "seed": self.seed,
@@ -89,6 +85,18 @@ class Trial:
         (self.folder / f"{re.sub(r'[^a-z0-9]+', '-', self.name.lower())}.json").write_text(json.dumps(line))
         for one in all_:
             one.check()
+
+
+def _sum(numbers: Iterable[int | None]) -> int | None:
+    """Of those that are known; None where none is."""
+    known = [number for number in numbers if number is not None]
+    return sum(known) if known else None
+
+
+def _cell(value: object, *, is_name: bool) -> str:
+    if value is None:
+        return "–"
+    return f"{value:,}" if isinstance(value, int) and not is_name else str(value)
 
 
 def table_folder(*, is_long: bool) -> Path:
@@ -104,14 +112,11 @@ def table(folder: Path, *, tests: str | None = None) -> str:
     lines = sorted((json.loads(path.read_text()) for path in folder.glob("*.json")), key=lambda line: line["fault"])
     cents = sum((Decimal(line["cents_off"]) for line in lines), Decimal(0))
     seconds = round(sum(line["seconds"] for line in lines), 1)
-    sums = {name: sum(line[name] for line in lines) for name in _SUMMED}
+    sums = {name: _sum(line[name] for line in lines) for name in _SUMMED}
     all_ = {"fault": "all", "times": "", **sums, "cents_off": str(cents), "seconds": seconds, "seed": ""}
     rows = [list(_COLUMNS.values()), ["---", *["---:"] * (len(_COLUMNS) - 1)]]
     for line in [*lines, all_]:
-        cells = [
-            f"{line[name]:,}" if isinstance(line[name], int) and name != "seed" else str(line[name])
-            for name in _COLUMNS
-        ]
+        cells = [_cell(line[name], is_name=name == "seed") for name in _COLUMNS]
         if tests is not None and "file" in line:
             cells[0] = f"[{cells[0]}]({tests}/{line['file']})"
         rows.append(cells)
