@@ -4,11 +4,11 @@ import json
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from cyclopts import Parameter
 
-from deployments.connection import engine_session
+from deployments.connection import engine_session, typed_id
 from models.errors import InvalidInput
 from models.rules.domain_names import is_public_suffix, normalise_domain
 from models.rules.guards import (
@@ -95,7 +95,7 @@ def create(
 
 
 def guards(
-    organization: UUID,
+    organization: str,
     /,
     *,
     least: int = LEAST_MESSAGES,
@@ -124,14 +124,15 @@ def guards(
     if least < 1:
         raise InvalidInput({"least": ["--least must be at least 1."]})
     texts = {"failed": failed, "bounced": bounced, "complained": complained}
+    organization_id = typed_id(organization, "the id of an organization")
     shares = [_percent(name, text) for name, text in texts.items()]
     with engine_session("org guards", data_dir) as session:
-        set_limits(session, organization, GuardLimits(least, *shares), actor="operator")
+        set_limits(session, organization_id, GuardLimits(least, *shares), actor="operator")
     for what, share in zip(("refused for good", "bounced for good", "complained of"), shares, strict=True):
         print(f"{what}: " + ("no limit" if share is None else f"at most {share} % of {least} messages or more"))
 
 
-def quiet_hours(organization: UUID, hours: str, /, *, data_dir: Path | None = None) -> None:
+def quiet_hours(organization: str, hours: str, /, *, data_dir: Path | None = None) -> None:
     """Set the quiet hours of SMS campaigns that say nothing of them when they are created. Others stay as they are.
 
     Parameters
@@ -143,9 +144,9 @@ def quiet_hours(organization: UUID, hours: str, /, *, data_dir: Path | None = No
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    chosen = _hours(hours)
+    organization_id, chosen = typed_id(organization, "the id of an organization"), _hours(hours)
     with engine_session("org quiet-hours", data_dir) as session:
-        set_quiet_hours(session, organization, chosen, actor="operator")
+        set_quiet_hours(session, organization_id, chosen, actor="operator")
     print("quiet hours of new SMS campaigns: " + ("none" if chosen is None else hours))
 
 

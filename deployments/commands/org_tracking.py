@@ -2,9 +2,8 @@
 
 from pathlib import Path
 from typing import Literal
-from uuid import UUID
 
-from deployments.connection import engine_session
+from deployments.connection import engine_session, typed_id
 from models.errors import InvalidInput
 from models.rules.domain_names import normalise_domain
 from models.store.tracking import set_tracking, set_tracking_host
@@ -13,7 +12,7 @@ _Switch = Literal["on", "off"]
 
 
 def tracking(
-    organization: UUID,
+    organization: str,
     /,
     *,
     opens: _Switch | None = None,
@@ -44,15 +43,16 @@ def tracking(
         raise InvalidInput({"host": ["--domain and --host go together."]})
     if host is not None:
         _check(host)
+    organization_id = typed_id(organization, "the id of an organization")
     with engine_session("org tracking", data_dir) as session:
         switches = {
             "opens": None if opens is None else opens == "on",
             "clicks": None if clicks is None else clicks == "on",
         }
-        found = set_tracking(session, organization, **switches, actor="operator")
+        found = set_tracking(session, organization_id, **switches, actor="operator")
         if domain is not None:
             chosen = None if host == "none" else normalise_domain(host or "")
-            set_tracking_host(session, organization, normalise_domain(domain) or domain, chosen, actor="operator")
+            set_tracking_host(session, organization_id, normalise_domain(domain) or domain, chosen, actor="operator")
     print(f"opens: {'on' if found.track_opens else 'off'}, clicks: {'on' if found.track_clicks else 'off'}")
 
 

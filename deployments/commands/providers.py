@@ -10,8 +10,8 @@ from uuid import UUID
 
 from cyclopts import Parameter
 
-from deployments.connection import connected_settings, engine_session
-from models.errors import InvalidInput, NotFound, SetupError
+from deployments.connection import connected_settings, engine_session, typed_id
+from models.errors import InvalidInput, SetupError
 from models.rules.lifecycle import Channel
 from models.rules.phone import COUNTRIES
 from models.settings import load_settings
@@ -40,7 +40,7 @@ def add(
     *,
     channel: Channel,
     name: str,
-    organization: UUID | None = None,
+    organization: str | None = None,
     priority: int = 100,
     weight: int = 1,
     countries: Annotated[str | None, Parameter(name="--countries")] = None,
@@ -74,6 +74,7 @@ def add(
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
+    owner = None if organization is None else typed_id(organization, "the id of an organization")
     settings = connected_settings(load_settings(data_dir=data_dir))
     wanted = _countries(channel, countries)
     _check(name, priority, weight, rate)
@@ -84,7 +85,7 @@ def add(
         row = store.add_account(
             session,
             settings,
-            organization,
+            owner,
             channel=channel.value,
             vendor=vendor,
             name=name,
@@ -177,10 +178,7 @@ def remove(account: str, /, *, data_dir: Path | None = None) -> None:
 
 def account_id(text: str) -> UUID:
     """The id that somebody typed. Raises NotFound."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise NotFound(f"{text} is not the id of an account; `exosend providers list` shows them.") from None
+    return typed_id(text, "the id of an account; `exosend providers list` shows them")
 
 
 def _line(row: ProviderAccount) -> str:

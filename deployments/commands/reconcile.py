@@ -5,13 +5,12 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
-from deployments.connection import connected_settings
+from deployments.connection import connected_settings, typed_id
 from models.errors import InvalidInput, NotFound
 from models.session import Database, Role
 from models.settings import load_settings
@@ -23,7 +22,7 @@ _SHOWN = 20  # differences of a law
 
 def reconcile(
     *,
-    organization: UUID | None = None,
+    organization: str | None = None,
     days: int = DAYS,
     json: Annotated[bool, Parameter(negative="")] = False,
     data_dir: Path | None = None,
@@ -45,10 +44,11 @@ def reconcile(
     """
     if days < 1:
         raise InvalidInput({"days": ["--days must be at least 1."]})
+    organization_id = None if organization is None else typed_id(organization, "the id of an organization")
     settings = connected_settings(load_settings(data_dir=data_dir))
     database = Database(settings, Role.ENGINE, pool_size=1, application_name="exosend reconcile")
     try:
-        reconciled = compare_all(database, organization, days=days)
+        reconciled = compare_all(database, organization_id, days=days)
     except NotFound:
         raise NotFound(f"There is no organization {organization}.") from None
     finally:

@@ -1,10 +1,9 @@
 """`exosend results`."""
 
 from pathlib import Path
-from uuid import UUID
 
-from deployments.connection import connected_settings
-from models.errors import NotFound, SetupError
+from deployments.connection import connected_settings, typed_id
+from models.errors import SetupError
 from models.session import Database, Role
 from models.settings import load_settings
 from models.store.results import read_recipients
@@ -23,10 +22,7 @@ def results(run: str, /, *, out: Path, data_dir: Path | None = None) -> None:
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
-    try:
-        run_id = UUID(run)
-    except ValueError:
-        raise NotFound(f"{run} is not the id of a run.") from None
+    run_id = typed_id(run, "the id of a run")
     settings = connected_settings(load_settings(data_dir=data_dir))
     database = Database(settings, Role.ENGINE, pool_size=1, application_name="exosend results")
     try:

@@ -6,8 +6,8 @@ from uuid import UUID
 
 from cyclopts import Parameter
 
-from deployments.connection import engine_session
-from models.errors import InvalidInput, NotFound
+from deployments.connection import engine_session, typed_id
+from models.errors import InvalidInput
 from models.rules.sender_id import SenderFilter
 from models.store import sender_ids
 from models.store.organizations import read_organization
@@ -34,7 +34,7 @@ def show(
             print(f"{sender.id}  {sender.organization_id}  {stages}  {sender.sender_id}{rate}")
 
 
-def add(organization: UUID, name: str, /, *, data_dir: Path | None = None) -> None:
+def add(organization: str, name: str, /, *, data_dir: Path | None = None) -> None:
     """Give an organization a sender ID with both stages done, also a name that is protected. It is audited.
 
     Parameters
@@ -46,9 +46,10 @@ def add(organization: UUID, name: str, /, *, data_dir: Path | None = None) -> No
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
+    organization_id = typed_id(organization, "the id of an organization")
     with engine_session("sender add", data_dir) as session:
-        read_organization(session, organization)
-        _say(sender_ids.add_verified_sender_id(session, organization, name))
+        read_organization(session, organization_id)
+        _say(sender_ids.add_verified_sender_id(session, organization_id, name))
 
 
 def approve(sender: str, /, *, data_dir: Path | None = None) -> None:
@@ -116,10 +117,7 @@ def rate(sender: str, per_minute: str, /, *, data_dir: Path | None = None) -> No
 
 
 def _id(sender: str) -> UUID:
-    try:
-        return UUID(sender)
-    except ValueError:
-        raise NotFound(f"{sender} is not the id of a sender ID; `exosend sender list` shows them.") from None
+    return typed_id(sender, "the id of a sender ID; `exosend sender list` shows them")
 
 
 def _say(sender: SenderId) -> None:

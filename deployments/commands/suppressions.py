@@ -3,11 +3,10 @@
 import json as json_module
 from pathlib import Path
 from typing import Annotated
-from uuid import UUID
 
 from cyclopts import Parameter
 
-from deployments.connection import engine_session
+from deployments.connection import engine_session, typed_id
 from models.errors import ExoSendError, InvalidInput, SetupError
 from models.store.organizations import read_organization
 from models.store.suppressions import import_suppressions
@@ -20,7 +19,7 @@ def import_file(
     file: Path,
     /,
     *,
-    organization: UUID,
+    organization: str,
     json: Annotated[bool, Parameter(negative="")] = False,
     data_dir: Path | None = None,
 ) -> None:
@@ -37,10 +36,11 @@ def import_file(
     data_dir
         Folder of a running stack (EXOSEND_DATA_DIR, else .exosend); not used when EXOSEND_DATABASE_URL is set.
     """
+    organization_id = typed_id(organization, "the id of an organization")
     found = _read(file)
     with engine_session("suppressions import", data_dir) as session:
-        read_organization(session, organization)
-        added = import_suppressions(session, organization, found.contacts["email"].to_list(), source=file.name)
+        read_organization(session, organization_id)
+        added = import_suppressions(session, organization_id, found.contacts["email"].to_list(), source=file.name)
     _say(found, added, as_json=json)
 
 

@@ -10,7 +10,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from models.store.chunks import open_work
-from models.store.runs import find_run, record_flow, rests
+from models.store.runs import find_run, rests
 from models.tables import Run
 from tasks.runs.accept_from_prefect import accept_from_prefect, seconds_early
 from tasks.runs.alive import staying_alive
@@ -19,7 +19,7 @@ from tasks.runs.plan import Planned, plan_campaign
 from tasks.runs.results import store_results
 from tasks.sending.sender import send_run
 from tasks.sending.tally import Tally
-from tasks.steps.engine import flow_database, flow_settings
+from tasks.steps.engine import flow_database, flow_settings, served_run
 from tasks.steps.places import Turn
 from tasks.steps.reports import Progress, publish_funnel, publish_results
 
@@ -49,9 +49,7 @@ def plan(run_id: UUID) -> Planned | None:
     """Work out who gets what, and pay for it."""
     database = flow_database()
     with database.transaction(None) as session:
-        run = find_run(session, run_id)
-        if flow_run.id:
-            record_flow(session, run.organization_id, run_id, UUID(flow_run.id), run.epoch)
+        run = served_run(session, run_id)
     with staying_alive(database, run_id):
         planned = plan_campaign(database, run_id, flow_settings())
     if planned is not None and planned.funnel is not None:

@@ -8,10 +8,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from models.store.imports import ImportCounts
-from models.store.runs import find_run, record_flow
 from tasks.runs.alive import staying_alive
 from tasks.runs.importing import run_import
-from tasks.steps.engine import flow_database, flow_settings
+from tasks.steps.engine import flow_database, flow_settings, served_run
 from tasks.steps.reports import best_effort
 
 
@@ -20,9 +19,7 @@ def import_file(import_id: UUID) -> ImportCounts | None:
     """Import the stored file, and show the numbers; None when it had been imported before."""
     database = flow_database()
     with database.transaction(None) as session:
-        run = find_run(session, import_id)
-        if flow_run.id:
-            record_flow(session, run.organization_id, import_id, UUID(flow_run.id), run.epoch)
+        served_run(session, import_id)
     with staying_alive(database, import_id):
         counts = run_import(database, import_id, flow_settings())
     if counts is None:

@@ -12,11 +12,10 @@ from prefect.runtime import flow_run
 from models.pipelines import DEPLOYMENTS
 from models.rules.lifecycle import RunKind
 from models.store.organizations import read_organization
-from models.store.runs import find_run, record_flow
 from tasks.runs.alive import beating
 from tasks.sending.draining import Drained, drain_runs
 from tasks.sending.tally import Tally
-from tasks.steps.engine import flow_database, flow_settings
+from tasks.steps.engine import flow_database, flow_settings, served_run
 from tasks.steps.reports import best_effort
 
 _POLL_SECONDS = 0.5
@@ -87,9 +86,7 @@ def _names() -> Callable[[UUID], str]:
 
     def name_of(run_id: UUID) -> str:
         with flow_database().transaction(None) as session:
-            run = find_run(session, run_id)
-            if flow_run.id:
-                record_flow(session, run.organization_id, run_id, UUID(flow_run.id), run.epoch)
+            run = served_run(session, run_id)
             if run.organization_id not in known:
                 known[run.organization_id] = read_organization(session, run.organization_id).name
         return known[run.organization_id]
