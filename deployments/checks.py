@@ -157,9 +157,8 @@ def _deployments(missing: list[str], settings: Settings) -> Finding:
 
 
 def _api(settings: Settings) -> Finding:
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
     try:
-        answer = httpx2.get(f"http://{host}:{settings.port}/health", timeout=10, trust_env=False)
+        answer = httpx2.get(f"{settings.local_url}/health", timeout=10, trust_env=False)
     except httpx2.HTTPError as error:
         return Finding("API", Grade.WRONG, f"not reachable on port {settings.port}: {error or type(error).__name__}")
     if answer.status_code != httpx2.codes.OK:
@@ -191,7 +190,7 @@ def _sms(settings: Settings) -> Finding:
 
 
 def _provider(settings: Settings, channel: str) -> Finding:
-    """Whether the address can be used. Nothing is asked of the provider: there is nothing that would cost nothing."""
+    """Whether the address can be used. Nothing is asked of the provider: `exosend providers test` does that."""
     what = {"email": "email", "sms": "SMS"}[channel]
     try:
         provider = open_provider(settings, channel)

@@ -6,6 +6,7 @@ from typing import IO
 
 _MAX_BYTES = 20 * 2**20
 _KEPT = 3
+_TAIL_LINES = 5
 
 
 class LogFolder:
@@ -37,11 +38,11 @@ class LogFolder:
             with path.open("r+b") as file:
                 file.truncate()
 
-    def tail(self, name: str, lines: int = 5) -> str:
+    def tail(self, name: str) -> str:
         """The last lines, for a report of what went wrong."""
         path = self.file(name)
         if not path.exists():
             return ""
         with path.open("rb") as file:
             file.seek(max(0, path.stat().st_size - 8192))
-            return "\n".join(file.read().decode("utf-8", "replace").strip().splitlines()[-lines:])
+            return "\n".join(file.read().decode("utf-8", "replace").strip().splitlines()[-_TAIL_LINES:])

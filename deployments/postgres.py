@@ -66,9 +66,9 @@ class Cluster:
         )
         return address.render_as_string(hide_password=False)
 
-    def superuser_url(self, database: str = "postgres") -> str:
+    def superuser_url(self) -> str:
         """The address of the bootstrap superuser; only set-up and tests use it."""
-        return self.url(database, role=_SUPERUSER)
+        return self.url("postgres", role=_SUPERUSER)
 
     def command(self) -> list[str]:
         """The postmaster as a foreground process. SIGINT stops it fast, without losing anything."""

@@ -182,13 +182,12 @@ def _finish_setup(
 
 def _wait_healthy(supervisor: Supervisor, settings: Settings, logs: LogFolder) -> None:
     """Until GET /health is 200. Raises SetupError with what it names as missing."""
-    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104 - compared, not bound
     last = "it does not answer"
 
     def healthy() -> bool:
         nonlocal last
         try:
-            answer = httpx2.get(f"http://{host}:{settings.port}/health", timeout=10, trust_env=False)
+            answer = httpx2.get(f"{settings.local_url}/health", timeout=10, trust_env=False)
         except httpx2.HTTPError as error:
             last = str(error) or type(error).__name__
             return False

@@ -30,7 +30,8 @@ class Settings(BaseSettings):
     secret_key_old: SecretStr | None = Field(
         None,
         description="Secret keys that were replaced, with commas between them: they still open what is stored under "
-        "them, until `exosend secrets rotate` has stored it anew.",
+        "them, until `exosend secrets rotate` has stored it anew. Links and bounces of mails that were sent "
+        "under them need them for longer.",
     )
 
     database_url: str | None = Field(
@@ -154,9 +155,17 @@ class Settings(BaseSettings):
     sms_rate_per_minute: int | None = Field(
         None, ge=1, le=6_000_000, description="The same of SMS, for their provider. Left out, any number."
     )
-    drainers: int = Field(2, ge=1, le=64, description="Most flow runs that send one campaign together.")
+    drainers: int = Field(
+        2,
+        ge=1,
+        le=64,
+        description="Most flow runs that send one campaign together, and most that the courier starts for bulk SMS and "
+        "for batches of email.",
+    )
     lease_seconds: float = Field(15.0, ge=2, le=300, description="How long a sender holds a chunk without renewing.")
-    chunk_size: int = Field(5000, ge=1, le=100_000, description="Messages in one chunk.")
+    chunk_size: int = Field(
+        5000, ge=1, le=100_000, description="Most messages in one chunk; small campaigns have smaller ones."
+    )
     retry_attempts: int = Field(5, ge=1, le=20, description="Tries of a message that the provider defers.")
     retry_base_seconds: float = Field(
         60.0, gt=0, description="Wait before the second try; doubles with each further one."
@@ -220,6 +229,12 @@ class Settings(BaseSettings):
     def api_url(self) -> str:
         """Where clients reach the API, without a slash at the end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def local_url(self) -> str:
+        """Where this machine reaches the API, also if it listens on all addresses; without a slash at the end."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104 - compared, not bound
+        return f"http://{host}:{self.port}"
 
     @property
     def prefect_credentials(self) -> tuple[str, str] | None:

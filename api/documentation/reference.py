@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,19 +89,12 @@ def make_reference(document: Document) -> Reference:
     return Reference(groups, [errors[status] for status in sorted(errors)])
 
 
-def example_requests(document: Document) -> Iterator[tuple[str, Request]]:
-    """Every request that the page shows, by operation id."""
-    for path, method, operation in operations(document):
-        for _, request in _requests(document, path, method, operation):
-            yield operation["operationId"], request
-
-
 def _anchor(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 def _entry(document: Document, path: str, method: str, operation: Operation) -> Entry:
-    requests = _requests(document, path, method, operation)
+    requests = example_requests(document, path, method, operation)
     parameters = _parameters(document, path, operation)
     answers: list[Answer] = []
     errors: list[Answer] = []
@@ -126,7 +119,8 @@ def _entry(document: Document, path: str, method: str, operation: Operation) -> 
     )
 
 
-def _requests(document: Document, path: str, method: str, operation: Operation) -> list[tuple[str, Request]]:
+def example_requests(document: Document, path: str, method: str, operation: Operation) -> list[tuple[str, Request]]:
+    """What an operation's examples are: the form of each (JSON, a form), and the request."""
     place = fill_path(path, example_parameters(document["paths"][path].get("parameters", [])))
     query = {
         each["name"]: each["example"]

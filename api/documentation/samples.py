@@ -10,7 +10,7 @@ from uuid import UUID
 
 from models.rules.rates import rate_text
 
-_KINDS = (
+KINDS = (
     "sms",
     "emails",
     "emails/batch",
@@ -28,7 +28,6 @@ _KINDS = (
     "deliveries",
 )
 # UUIDv7 of 2026-01-15T10:00:00Z and the seconds after it.
-_OF_A_KIND = 3  # as many as a documented example has
 _FIRST_MILLISECOND = 0x019BC1190100
 
 _CREATED_BY = {
@@ -64,14 +63,9 @@ SAMPLE_ADDRESS = "john@example.com"
 
 def sample_id(kind: str, number: int = 0) -> str:
     """The id of the sample of a kind; `number`: of the ones after it."""
-    place = _KINDS.index(kind) if kind in _KINDS else len(_KINDS)
+    place = KINDS.index(kind) if kind in KINDS else len(KINDS)
     milliseconds = _FIRST_MILLISECOND + 1000 * place
     return str(UUID(int=(milliseconds << 80) | (0x7 << 76) | (0x2 << 62) | (0x5EED00 + 0x100 * place + number)))
-
-
-def sample_ids() -> dict[str, str]:
-    """The kind of each id that stands for an existing thing in requests."""
-    return {sample_id(kind, number): kind for kind in _KINDS for number in range(_OF_A_KIND)}
 
 
 def kind_of_path(path: str) -> str:

@@ -71,11 +71,6 @@ def message_id_range(run_id: UUID, first: int = 0, last: int = POSITIONS_MAX - 1
     return message_id(run_id, first), message_id(run_id, last)
 
 
-def message_position(message: UUID) -> int:
-    """The position that a message's id was made of. Raises ValueError for an id that no run made."""
-    return int(str(message)[-POSITION_DIGITS:])
-
-
 def id_time(identifier: UUID) -> datetime:
     """When the id was made: its first 48 bits, in UTC, to the millisecond. Of a message: when its run was.
 

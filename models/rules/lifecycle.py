@@ -1,7 +1,9 @@
 """States of campaigns, runs, chunks and messages, and their legal moves, as data.
 
-Every change of state in `models/store` is one conditional UPDATE whose WHERE is `sources_of(...)` of these tables,
-so that of two equal requests one moves the row and the other is told that it is too late.
+Every change of state in `models/store` is one conditional UPDATE, so that of two equal requests one moves the row and
+the other is told that it is too late. Of campaigns and runs its WHERE is `sources_of(...)` of these tables. The SQL of
+chunks, and most of that of messages, names the states itself; test_chunk_states.py and test_message_states.py hold it
+to the tables.
 """
 
 from collections.abc import Mapping

@@ -32,6 +32,7 @@ _LEAST_OPEN = timedelta(hours=1)
 _LEAD = 1  # minutes; a call to a provider takes up to that long
 _DAY = 24 * 60
 _HORIZON = timedelta(hours=25)  # the night in which clocks are put back
+_FIELD = "quiet_hours"
 _TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
 _UTC = (ZoneInfo("UTC"),)
 
@@ -61,14 +62,14 @@ class QuietNow:
         return None if until is None else (until - self.at).total_seconds()
 
 
-def parse_quiet_hours(given: object, field: str = "quiet_hours") -> QuietHours:
-    """`{"start": "21:00", "end": "08:00"}`. Raises InvalidInput on `field`, or on its start or end, for anything else,
-    and for hours that leave less than one hour of the day."""
+def parse_quiet_hours(given: object) -> QuietHours:
+    """`{"start": "21:00", "end": "08:00"}`. Raises InvalidInput on `quiet_hours`, or on its start or end, for
+    anything else, and for hours that leave less than one hour of the day."""
     if not isinstance(given, Mapping):
-        raise InvalidInput({field: [f"The {field} field must be an object with start and end."]})
+        raise InvalidInput({_FIELD: [f"The {_FIELD} field must be an object with start and end."]})
     times = {name: _parse_time(given.get(name)) for name in ("start", "end")}
     wrong = {
-        f"{field}.{name}": [f"The {field}.{name} field must be a time of day, as 21:00."]
+        f"{_FIELD}.{name}": [f"The {_FIELD}.{name} field must be a time of day, as 21:00."]
         for name, parsed in times.items()
         if parsed is None
     }
@@ -78,7 +79,7 @@ def parse_quiet_hours(given: object, field: str = "quiet_hours") -> QuietHours:
     assert start is not None
     assert end is not None
     if (_minutes(start) - _minutes(end)) % _DAY < _LEAST_OPEN.total_seconds() / 60:
-        raise InvalidInput({field: [f"The {field} field must leave at least one hour of the day."]})
+        raise InvalidInput({_FIELD: [f"The {_FIELD} field must leave at least one hour of the day."]})
     return QuietHours(start, end)
 
 

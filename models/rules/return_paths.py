@@ -14,9 +14,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-#: RFC 5321, 4.5.3.1.1: a local part has at most 64 octets, of which id, tag, + and . take 50.
-LOCAL_MAX = 14
-ADDRESS = r"^[a-z0-9_-]{1,14}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+$"
+# RFC 5321, 4.5.3.1.1: a local part has at most 64 octets, of which id, tag, + and . take 50.
+_LOCAL_MAX = 14
+ADDRESS = rf"^[a-z0-9_-]{{1,{_LOCAL_MAX}}}@[a-z0-9-]{{1,63}}(\.[a-z0-9-]{{1,63}})+$"
 _TAG_BYTES = 8
 
 

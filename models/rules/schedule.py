@@ -12,11 +12,11 @@ def _zone_names() -> frozenset[str]:
     return frozenset(available_timezones())  # reads some 600 files: once a process
 
 
-def time_zone(name: str, *, field: str = "timezone") -> ZoneInfo:
-    """The IANA zone of that name. Raises InvalidInput on `field` for any other."""
+def time_zone(name: str) -> ZoneInfo:
+    """The IANA zone of that name. Raises InvalidInput on `timezone` for any other."""
     # ZoneInfo would also open paths ("../x") and files of the zone folder that are no zones.
     if name not in _zone_names():
-        raise InvalidInput({field: [f"The {field} field must be a valid timezone."]})
+        raise InvalidInput({"timezone": ["The timezone field must be a valid timezone."]})
     return ZoneInfo(name)
 
 

@@ -22,56 +22,57 @@ NESTING_MAX = 100
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ELEMENT = re.compile(r"<(?P<close>/?)(?P<name>[a-zA-Z][\w:-]*+)(?P<rest>(?:\"[^\"]*+\"|'[^']*+'|[^>\"'])*+)>")
 _BEGINNING = re.compile(r"</?[a-zA-Z]")
+_FIELD = "mjml_content"
 _VOID = frozenset(
     {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 )
 _POSITION = re.compile(r" in root template at position (\d+):\d+$")
 
 
-def compile_mjml(mjml: str, field: str = "mjml_content") -> str:
+def compile_mjml(mjml: str) -> str:
     """The html of an MJML source, merge tags as they were. Includes are refused: they would read files.
 
-    Raises InvalidInput on `field`, with the line where it is known.
+    Raises InvalidInput on `mjml_content`, with the line where it is known.
     """
     mjml = clean_text(mjml).strip()
     if len(mjml) > LIMITS["mjml"]:
-        raise InvalidInput({field: [f"The {field} may not be longer than {LIMITS['mjml']:,} characters."]})
-    replaced = replace_tags(mjml, field, "mjml")
+        raise InvalidInput({_FIELD: [f"The {_FIELD} may not be longer than {LIMITS['mjml']:,} characters."]})
+    replaced = replace_tags(mjml, _FIELD, "mjml")
     # mrml reads neither a comment nor an XML declaration before <mjml>. Blanked, lines keep their numbers.
     source = _COMMENT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), replaced.text)
     source = re.sub(r"^\s*<\?xml.*?\?>", "", source)
     lines_before = len(source) - len(source.lstrip())
-    _check_elements(source, field)
+    _check_elements(source)
     try:
         content: str = mrml.to_html(source[lines_before:]).content
     except OSError as error:
-        raise InvalidInput({field: [_message(str(error), source, lines_before)]}) from error
-    return replaced.put_back(content, field)
+        raise InvalidInput({_FIELD: [_message(str(error), source, lines_before)]}) from error
+    return replaced.put_back(content, _FIELD)
 
 
-def _check_elements(source: str, field: str) -> None:
+def _check_elements(source: str) -> None:
     depth = position = 0
     while (begins := _BEGINNING.search(source, position)) is not None:
         match = _ELEMENT.match(source, begins.start())
         if match is None:  # nothing is looked for behind it: it would be, from each `<` again
-            raise _wrong(source, begins.start(), field, "the element has no end.")
+            raise _wrong(source, begins.start(), "the element has no end.")
         position = match.end()
         name = match["name"].lower()
         if name == "mj-include":
-            raise _wrong(source, match.start(), field, "<mj-include> is not available.")
+            raise _wrong(source, match.start(), "<mj-include> is not available.")
         if name.startswith(("mj-", "mjml")) and name not in TAGS:
-            raise _wrong(source, match.start(), field, f"there is no MJML tag <{name}>.")
+            raise _wrong(source, match.start(), f"there is no MJML tag <{name}>.")
         if match["close"]:
             depth -= 1
         elif not match["rest"].endswith("/") and name not in _VOID:
             depth += 1
         if depth > NESTING_MAX:
-            raise _wrong(source, match.start(), field, f"elements are nested deeper than {NESTING_MAX}.")
+            raise _wrong(source, match.start(), f"elements are nested deeper than {NESTING_MAX}.")
 
 
-def _wrong(source: str, position: int, field: str, what: str) -> InvalidInput:
+def _wrong(source: str, position: int, what: str) -> InvalidInput:
     line = source.count("\n", 0, position) + 1
-    return InvalidInput({field: [f"Line {line}: {what}"]})
+    return InvalidInput({_FIELD: [f"Line {line}: {what}"]})
 
 
 def _message(message: str, source: str, offset: int) -> str:

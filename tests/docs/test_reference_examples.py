@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from api.documentation.describe import operations
-from api.documentation.reference import example_requests
 from api.documentation.snippets import Request, curl_example, python_example
 from api.openapi_file import read_description
+from tests.support.examples import all_example_requests
 from tests.support.world import World
 
 DESCRIPTION = read_description()
 PLACES = {operation["operationId"]: (method, path) for path, method, operation in operations(DESCRIPTION)}
-EXAMPLES = list(example_requests(DESCRIPTION))
+EXAMPLES = list(all_example_requests(DESCRIPTION))
 
 
 def _name(value: object) -> str:

@@ -1,6 +1,5 @@
 """A real headless Chromium, driven by its DevTools protocol over one WebSocket: real key presses, real clicks."""
 
-import base64
 import itertools
 import json
 import shutil
@@ -107,11 +106,6 @@ class Browser:
         self.command("Emulation.setDeviceMetricsOverride", **size)
         feature = {"name": "prefers-color-scheme", "value": scheme}
         self.command("Emulation.setEmulatedMedia", features=[feature])
-
-    def screenshot(self, path: Path) -> None:
-        """The whole page as a PNG."""
-        shot = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True)
-        path.write_bytes(base64.b64decode(shot["data"]))
 
 
 @pytest.fixture

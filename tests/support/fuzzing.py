@@ -11,7 +11,8 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.engine import events, from_schema
 from schemathesis.hooks import unregister
 
-from api.documentation.samples import kind_of_field, kind_of_parameter, sample_ids
+from api.documentation.samples import kind_of_field, kind_of_parameter
+from tests.support.examples import sample_ids
 from tests.support.world import World
 
 _SAMPLES = sample_ids()

@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import httpx2
 from sqlalchemy import text
 
-from api.documentation.samples import SAMPLE_ADDRESS, sample_ids
+from api.documentation.samples import SAMPLE_ADDRESS
 from models.rules.ids import new_id
 from models.rules.lifecycle import RunKind
 from models.session import Database
@@ -23,6 +23,7 @@ from models.store.organizations import add_verified_domain, create_organization,
 from models.store.outgoing import NewMessage
 from models.store.sender_ids import add_verified_sender_id
 from tasks.runs.accept_messages import accept_run, accept_single
+from tests.support.examples import sample_ids
 from tests.support.webhooks import ENDPOINT, queue_test_event, remove_endpoints
 
 SENDER = "EXOCLASS"

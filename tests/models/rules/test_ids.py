@@ -13,10 +13,10 @@ from models.rules.ids import (
     made_on,
     message_id,
     message_id_range,
-    message_position,
     new_id,
     run_message_prefix,
 )
+from tests.support.message_ids import message_position
 
 RUNS = st.uuids(version=4).map(lambda u: UUID(int=u.int & ~(0xF << 76) | 0x7 << 76))
 POSITIONS = st.integers(0, POSITIONS_MAX - 1)

@@ -7,7 +7,6 @@ import pytest
 from sqlalchemy import select, text
 
 from models.errors import InsufficientCredits
-from models.rules.ids import message_position
 from models.rules.lifecycle import ChunkState, RunKind
 from models.store.contents import store_content
 from models.store.ledger import read_balance
@@ -15,6 +14,7 @@ from models.store.outgoing import NewMessage
 from models.tables import Chunk, LedgerEntry, Message, Outbox, Run
 from tasks.runs.accept_messages import accept_run, accept_single
 from tests.support.engine import Engine
+from tests.support.message_ids import message_position
 
 CENT = Decimal("0.01")
 

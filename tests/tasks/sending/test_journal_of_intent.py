@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 import pytest
 from sqlalchemy import text
 
-from models.rules.ids import message_position
 from models.session import driver
 from tasks.providers.base import Outcome, OutgoingMessage, Provider
 from tasks.sending import drain
 from tasks.sending.handing_over import hand_over
 from tests.support.engine import Engine, MailServer
+from tests.support.message_ids import message_position
 from tests.support.processes import mail_server
 
 _JOURNAL = """
