@@ -145,7 +145,7 @@ def top_up(
 def create_token(
     session: Session, organization_id: UUID, *, user_id: UUID | None, name: str, expires_at: datetime | None = None
 ) -> NewToken:
-    """A new API token with all abilities. Only the SHA-256 of its secret is stored."""
+    """A new API token. Only the SHA-256 of its secret is stored."""
     token = ApiToken(
         id=new_id(),
         organization_id=organization_id,

@@ -21,7 +21,6 @@ class Caller:
     organization_id: UUID
     user_id: UUID | None
     token_id: UUID
-    abilities: tuple[str, ...]
     rate_limit: int
 
 
@@ -50,8 +49,8 @@ def admit(connection: Connection, asked: Sequence[tuple[UUID, bytes]]) -> list[A
     hashes = bytes_array_text(secret_hash for _, secret_hash in asked)
     admissions: list[Admission | None] = [None] * len(asked)
     for row in driver(connection).execute(_ADMIT, [ids, hashes]).fetchall():
-        place, organization_id, user_id, abilities, rate_limit, remaining, retry_after, _ = row
-        caller = Caller(organization_id, user_id, asked[place - 1][0], tuple(abilities), rate_limit)
+        place, organization_id, user_id, rate_limit, remaining, retry_after, _ = row
+        caller = Caller(organization_id, user_id, asked[place - 1][0], rate_limit)
         admissions[place - 1] = Admission(caller, remaining, retry_after)
     return admissions
 
@@ -61,14 +60,14 @@ def identify(connection: Connection, token_id: UUID, secret_hash: bytes) -> Call
     row = driver(connection).execute(_IDENTIFY, [token_id, secret_hash]).fetchone()
     if row is None:
         return None
-    organization_id, user_id, abilities, rate_limit = row
-    return Caller(organization_id, user_id, token_id, tuple(abilities), rate_limit)
+    organization_id, user_id, rate_limit = row
+    return Caller(organization_id, user_id, token_id, rate_limit)
 
 
-_IDENTIFY = "SELECT organization_id, user_id, abilities, rate_limit FROM authenticate_token(%s, %s)"
+_IDENTIFY = "SELECT organization_id, user_id, rate_limit FROM authenticate_token(%s, %s)"
 
 _ADMIT = """
-    SELECT place, organization_id, user_id, abilities, rate_limit, remaining, retry_after,
+    SELECT place, organization_id, user_id, rate_limit, remaining, retry_after,
            set_config('synchronous_commit', 'off', true)
     FROM admit_requests(%s::uuid[], %s::bytea[])
 """
