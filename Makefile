@@ -47,7 +47,7 @@ check: $(READY) ## Lint, format, types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY) ## Measure, each figure beside its limit (QUICK=1: small amounts, a minute)
+bench: $(READY) ## Measure, each figure beside its limit (QUICK=1: small amounts, about five minutes)
 	$(BIN)/python -m benchmarks $(if $(QUICK),--quick) $(ARGS)
 
 fmt: $(READY) ## Format the code and mend what the linter can
@@ -55,7 +55,8 @@ fmt: $(READY) ## Format the code and mend what the linter can
 	$(BIN)/ruff check --fix .
 
 clean: ## Remove what make and the tests made (not the data folder .exosend)
-	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache \
+		.schemathesis .exosend-demo benchmarks/results
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml constraints.txt .ci/install

@@ -76,7 +76,7 @@ def main(
     *kinds: Kind,
     scale: Annotated[float | None, Parameter(help="Part of the documented amounts; 1 unless told.")] = None,
     rounds: Annotated[int | None, Parameter(help="How often product and limit take turns; 3 unless told.")] = None,
-    quick: Annotated[bool, Parameter(help="A tenth of the amounts, twice: about a minute.")] = False,
+    quick: Annotated[bool, Parameter(help="A tenth of the amounts, twice: about five minutes.")] = False,
     results: Annotated[Path, Parameter(help="Folder for the JSON.")] = _RESULTS,
 ) -> None:
     """Measure all kinds, or just the named ones."""
