@@ -2,7 +2,7 @@
 
 Nobody has a token here: a request is believed for its signature, which the vendor's module checks. What it says is kept
 in one statement and applied by the courier, so that a vendor's flood waits in a table and not at messages' locks. What
-each answer means to a vendor that tries again is in docs/operations.md, Callbacks.
+each answer means to a vendor that tries again is in docs/operations.md, What providers report.
 """
 
 import hashlib

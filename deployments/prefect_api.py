@@ -38,7 +38,7 @@ class PrefectApi:
         return answer
 
     def work_pool_exists(self) -> bool:
-        """Whether the work pool of the settings is there."""
+        """Whether ExoSend's work pool is there."""
         return self._client.get(f"/work_pools/{WORK_POOL}").status_code == httpx2.codes.OK
 
     def online_workers(self) -> int:

@@ -30,7 +30,7 @@ from tasks.runs.importing import accept_import
 blueprint = Blueprint("Contact imports", __name__, "Contacts from CSV files.")
 
 SHOWN_MAX = 100  # errors, and warnings, in an answer
-# A waiting call holds a thread of its process; four of eight leave room for everybody else.
+# A waiting call holds a thread of its process; four of sixteen leave room for everybody else.
 _WAITING = BoundedSemaphore(4)
 _LOOK_SECONDS = 0.2
 

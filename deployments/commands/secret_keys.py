@@ -16,7 +16,8 @@ def rotate(*, data_dir: Path | None = None) -> None:
     """Store everything that is encrypted anew, under the secret key of today; exit code 1 if no key opens something.
 
     First let EXOSEND_SECRET_KEY (or secret.key) be the new key and EXOSEND_SECRET_KEY_OLD the one before, everywhere,
-    and restart. When this says that all is done the old key can go. It may be stopped and run again.
+    and restart. When this says that all is done the old key is needed only for links and bounces of mails sent
+    under it, and for backups from before. It may be stopped and run again.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""What all tables share: names of constraints, column types, row-level security as data."""
+"""What all tables share: names of constraints, and types of columns."""
 
 from datetime import datetime
 from decimal import Decimal

@@ -134,7 +134,7 @@ def upgrade() -> None:
     op.execute("GRANT EXECUTE ON FUNCTION authenticate_token(uuid, bytea) TO exosend_api")
     op.execute("REVOKE ALL ON FUNCTION engine_gauges() FROM PUBLIC")
     op.execute("GRANT EXECUTE ON FUNCTION engine_gauges() TO exosend_api")
-    # The sweep makes partitions ahead as the engine; creating tables is the owner's.
+    # The courier makes partitions ahead as the engine; creating tables is the owner's.
     op.execute("ALTER FUNCTION ensure_partitions(int) SECURITY DEFINER SET search_path = public, pg_temp")
     op.execute("REVOKE ALL ON FUNCTION ensure_partitions(int) FROM PUBLIC")
     op.execute("GRANT EXECUTE ON FUNCTION ensure_partitions(int) TO exosend_engine")
