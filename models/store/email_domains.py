@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -13,7 +13,7 @@ from models.errors import IllegalState, InvalidInput, NotFound
 from models.rules.dns_records import Findings
 from models.rules.domain_drift import CHECK_EVERY
 from models.rules.ids import new_id
-from models.rules.lifecycle import CampaignStatus, RunKind, RunState
+from models.rules.lifecycle import CampaignStatus, Channel, RunKind, RunState
 from models.store.constraints import unique_fields
 from models.store.runs import lock_run
 from models.tables import Campaign, EmailDomain, Run
@@ -168,12 +168,7 @@ def _one_at_a_time(session: Session, organization_id: UUID) -> None:
 def delete_domain(session: Session, organization_id: UUID, domain_id: UUID) -> None:
     """Remove a domain with its keys. Raises NotFound, and IllegalState while a campaign on its way sends from it."""
     domain = read_domain(session, organization_id, domain_id, lock=True)
-    from_domain = func.lower(func.split_part(Campaign.from_email, "@", 2)) == domain.domain
-    uses = (Campaign.email_domain_id == domain_id) | from_domain
-    if domain.is_default:
-        uses |= Campaign.from_email.is_(None)
-    on_its_way = exists().where(Campaign.organization_id == organization_id, Campaign.status.in_(_SENDING), uses)
-    if session.execute(select(on_its_way)).scalar_one():
+    if _is_in_use(session, domain):
         raise IllegalState(
             "A domain cannot be removed while a campaign that is scheduled, sending or paused sends from it.",
             code="domain_in_use",
@@ -182,3 +177,27 @@ def delete_domain(session: Session, organization_id: UUID, domain_id: UUID) -> N
     session.execute(
         delete(EmailDomain).where(EmailDomain.organization_id == organization_id, EmailDomain.id == domain_id)
     )
+
+
+def _is_in_use(session: Session, domain: EmailDomain) -> bool:
+    """Whether a campaign on its way names the domain, or has its address from it or in it."""
+    domains = list_domains(session, domain.organization_id)
+    default = next((other for other in domains if other.is_default), None)
+    by_id = {other.id: other for other in domains}
+    senders = (
+        select(Campaign.email_domain_id, Campaign.from_email)
+        .where(
+            Campaign.organization_id == domain.organization_id,
+            Campaign.channel == Channel.EMAIL.value,
+            Campaign.status.in_(_SENDING),
+        )
+        .distinct()
+    )
+    for named, address in session.execute(senders):
+        giver = by_id.get(named, default)
+        if named == domain.id or (not address and giver is domain):
+            return True
+        address = address or (giver.default_from_email if giver else None)
+        if address and address.rpartition("@")[2].lower() == domain.domain:
+            return True
+    return False

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from models.errors import InvalidInput
 from models.store.campaign_states import default_domain, usable_template, verified_domain
 from models.store.contents import store_content
+from models.store.email_domains import verified_domains
 from models.store.messages import PlannedMessage
 from models.store.organizations import read_organization
 from models.tables import Campaign, Content, EmailDomain, EmailTemplate
@@ -189,11 +190,12 @@ def _defaults(template: EmailTemplate | None) -> dict[str, Scalar]:
 
 def _sender(session: Session, campaign: Campaign) -> tuple[str, str | None, EmailDomain]:
     """Address, name, and the verified domain of the address."""
+    named = _named_domain(session, campaign)
     address, name = campaign.from_email, campaign.from_name
     if not address:
-        default = default_domain(session, campaign.organization_id)
+        default = named or default_domain(session, campaign.organization_id)
         if default is None or default.default_from_email is None:
-            raise InvalidInput({"from_email": ["The from_email field is required: there is no default domain."]})
+            raise InvalidInput({"from_email": ["The from_email field is required: there is no default address."]})
         address, name = default.default_from_email, name or default.default_from_name
     # The default's too: a domain's default address may be in another domain, as in the documented example.
     host = address.rpartition("@")[2].lower()
@@ -201,3 +203,13 @@ def _sender(session: Session, campaign: Campaign) -> tuple[str, str | None, Emai
     if domain is None:
         raise InvalidInput({"from_email": [f"The from_email must be in a verified domain; {host} is not one."]})
     return address, name, domain
+
+
+def _named_domain(session: Session, campaign: Campaign) -> EmailDomain | None:
+    """The domain that the campaign names. Raises InvalidInput where mail may not come from it."""
+    if campaign.email_domain_id is None:
+        return None
+    for domain in verified_domains(session, campaign.organization_id):
+        if domain.id == campaign.email_domain_id:
+            return domain
+    raise InvalidInput({"email_domain_id": ["The selected email_domain_id is invalid."]})

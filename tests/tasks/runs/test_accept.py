@@ -68,7 +68,7 @@ def test_without_a_default_domain_a_sender_must_be_named(make_engine):
     engine = make_engine(contacts=3)
     with engine.database.transaction(None) as session:
         session.query(EmailDomain).delete()
-    with pytest.raises(InvalidInput, match="default domain"):
+    with pytest.raises(InvalidInput, match="no default address"):
         engine.accept(engine.campaign())
 
 
