@@ -30,6 +30,19 @@ def normalise_domain(name: str) -> str | None:
     return domain
 
 
+def with_stored_domain(address: str) -> str:
+    """The address with its domain in ASCII, as domains are stored; as it was written where it is ASCII already."""
+    if address.isascii():
+        return address
+    local, _, domain = address.rpartition("@")
+    return f"{local}@{normalise_domain(domain) or domain}"
+
+
+def domain_of(address: str) -> str:
+    """The domain of an address, as domains are stored."""
+    return with_stored_domain(address).rpartition("@")[2].lower()
+
+
 def is_public_suffix(domain: str) -> bool:
     """Whether everybody may register names below it (`co.uk`, `github.io`): mail from there is nobody's.
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from models.errors import IllegalState, InvalidInput, NotFound
 from models.rules.dns_records import Findings
 from models.rules.domain_drift import CHECK_EVERY
+from models.rules.domain_names import domain_of
 from models.rules.ids import new_id
 from models.rules.lifecycle import CampaignStatus, Channel, RunKind, RunState
 from models.store.constraints import unique_fields
@@ -182,8 +183,8 @@ def delete_domain(session: Session, organization_id: UUID, domain_id: UUID) -> N
 def _is_in_use(session: Session, domain: EmailDomain) -> bool:
     """Whether a campaign on its way names the domain, or has its address from it or in it."""
     domains = list_domains(session, domain.organization_id)
+    givers = {other.id: other for other in domains}
     default = next((other for other in domains if other.is_default), None)
-    by_id = {other.id: other for other in domains}
     senders = (
         select(Campaign.email_domain_id, Campaign.from_email)
         .where(
@@ -194,10 +195,10 @@ def _is_in_use(session: Session, domain: EmailDomain) -> bool:
         .distinct()
     )
     for named, address in session.execute(senders):
-        giver = by_id.get(named, default)
+        giver = givers.get(named) if named else default
         if named == domain.id or (not address and giver is domain):
             return True
-        address = address or (giver.default_from_email if giver else None)
-        if address and address.rpartition("@")[2].lower() == domain.domain:
+        sender = address or (giver.default_from_email if giver else None)
+        if sender and domain_of(sender) == domain.domain:
             return True
     return False

@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput
+from models.rules.domain_names import domain_of, with_stored_domain
 from models.store.campaign_states import default_domain, usable_template, verified_domain
 from models.store.contents import store_content
 from models.store.email_domains import verified_domains
@@ -198,11 +199,12 @@ def _sender(session: Session, campaign: Campaign) -> tuple[str, str | None, Emai
             raise InvalidInput({"from_email": ["The from_email field is required: there is no default address."]})
         address, name = default.default_from_email, name or default.default_from_name
     # The default's too: a domain's default address may be in another domain, as in the documented example.
-    host = address.rpartition("@")[2].lower()
+    host = domain_of(address)
     domain = verified_domain(session, campaign.organization_id, host)
     if domain is None:
         raise InvalidInput({"from_email": [f"The from_email must be in a verified domain; {host} is not one."]})
-    return address, name, domain
+    # In ASCII, since by the content's address its keys and rates are found, and so it stands on the wire.
+    return with_stored_domain(address), name, domain
 
 
 def _named_domain(session: Session, campaign: Campaign) -> EmailDomain | None:

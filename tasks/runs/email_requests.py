@@ -15,6 +15,7 @@ import orjson
 from sqlalchemy.orm import Session
 
 from models.errors import InvalidInput
+from models.rules.domain_names import domain_of, with_stored_domain
 from models.rules.email_status import SUPPRESSED
 from models.store.blobs import write_blob
 from models.store.email_contents import store_email_contents
@@ -239,7 +240,7 @@ class _ContentMaker:
         leaves = UNSUBSCRIBE_URL in frozen.keys
         if not (opens or clicks or leaves):
             return frozen
-        host = self._hosts.get(frozen.from_email.rpartition("@")[2].lower())
+        host = self._hosts.get(domain_of(frozen.from_email))
         return replace(frozen, tracking=Tracking(opens, clicks, leaves, host))
 
     def _template(self, values: Values, problems: dict[str, Sequence[str]]) -> EmailTemplate | None:
@@ -264,11 +265,11 @@ class _ContentMaker:
                 return None
             address, name = domain.default_from_email, name or domain.default_from_name
         # The default's too: a domain's default address may be in another domain.
-        host = address.rpartition("@")[2].lower()
+        host = domain_of(address)
         if host not in self._names:
             problems["from_email"] = [f"The from_email must be in a verified domain; {host} is not one."]
             return None
-        return address, name
+        return with_stored_domain(address), name
 
 
 def _sources(values: Values, template: EmailTemplate | None) -> tuple[str, str | None, str | None]:

@@ -100,3 +100,28 @@ def test_sms_campaigns_do_not_hold_the_default_domain(funded, engine, shop) -> N
         )
     default = next(domain["id"] for domain in funded.get("/email-domains").get_json()["data"] if domain["is_default"])
     assert funded.delete(f"/email-domains/{default}").status_code == 200
+
+
+@pytest.fixture
+def books(funded, engine, shop) -> str:
+    """A verified domain that has letters outside ASCII."""
+    body = {"domain": "bücher.de", "from_email_default": "info@xn--bcher-kva.de"}
+    made = funded.created("/email-domains", body)
+    with engine.transaction(None) as session:
+        verify = text("UPDATE email_domains SET status = 'verified', verified_at = now() WHERE id = :id")
+        session.execute(verify, {"id": made["id"]})
+    return str(made["id"])
+
+
+@pytest.mark.parametrize("written", ["info@BÜCHER.de", "info@xn--bcher-kva.de", None])
+def test_an_international_domain_sends_from_its_own_address(funded, engine, draft, books, written) -> None:
+    assert _errors(funded, draft, email_domain_id=books, from_email=written) is None
+    assert _sender(engine) == ("info@xn--bcher-kva.de", None)
+    body = {"to_email": "john@example.net", "subject": "S", "text_content": "T", "email_domain_id": books}
+    answer = funded.post("/emails/send", {**body, "from_email": written, "track_opens": True})
+    assert answer.get_json()["data"]["from_email"] == "info@xn--bcher-kva.de"
+
+
+@pytest.mark.parametrize("written", ["info@BÜCHER.de", "info@xn--bcher-kva.de"])
+def test_an_international_domain_is_kept_while_a_campaign_sends_from_it(funded, engine, books, written) -> None:
+    assert _removal(funded, engine, books, from_email=written) == 409

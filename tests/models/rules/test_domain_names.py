@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.rules.domain_names import is_public_suffix, normalise_domain
+from models.rules.domain_names import domain_of, is_public_suffix, normalise_domain, with_stored_domain
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,17 @@ def test_what_is_stored_is_stored_the_same_again(name: str) -> None:
 )
 def test_nobody_owns_a_public_suffix(domain: str, public: bool) -> None:
     assert is_public_suffix(domain) is public
+
+
+@pytest.mark.parametrize(
+    ("written", "with_domain", "domain"),
+    [
+        ("Info@Acme.com", "Info@Acme.com", "acme.com"),
+        ("info@MÜLLER.de", "info@xn--mller-kva.de", "xn--mller-kva.de"),
+        ("info@xn--mller-kva.de", "info@xn--mller-kva.de", "xn--mller-kva.de"),
+        ("jörg@acme.com", "jörg@acme.com", "acme.com"),
+        ("jörg@..ü", "jörg@..ü", "..ü"),
+    ],
+)
+def test_an_address_has_its_domain_as_domains_are_stored(written: str, with_domain: str, domain: str) -> None:
+    assert (with_stored_domain(written), domain_of(written)) == (with_domain, domain)
