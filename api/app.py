@@ -30,6 +30,7 @@ from api.blueprints import (
 from api.documentation.pages import register_pages
 from api.encoding import ExactJson
 from api.errors import register_errors
+from api.forms import Incoming
 from api.idempotency import answer_once, keeps_answer
 from api.openapi import register_resources
 from api.scope import Resources, authenticated
@@ -93,6 +94,7 @@ class Application(Flask):
     """Flask, with every view that is not public in the scope of an authenticated request."""
 
     json_provider_class = ExactJson
+    request_class = Incoming
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """The function: none is a coroutine here, and Flask would look eleven times for each request."""

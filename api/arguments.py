@@ -10,6 +10,7 @@ from flask import Request, request
 from marshmallow import Schema, ValidationError
 
 from api.bracketed import read_bracketed
+from api.forms import FORMS, MULTIPART, Unreadable, has_body
 from models.errors import InvalidInput
 
 _Result = TypeVar("_Result")
@@ -128,19 +129,27 @@ def _can_be_stored(text: str) -> bool:
 
 
 def _json(incoming: Request) -> Mapping[str, Any]:
-    """The body as JSON, whatever its content type says; no body is an empty object."""
+    """The body as JSON, whatever its content type says; no body is an empty object, and so is a form of no parts."""
+    if incoming.mimetype == MULTIPART:  # it was read as a form: nothing is left of it to be read here
+        if has_body(incoming) and (incoming.form or incoming.files or isinstance(incoming.form, Unreadable)):
+            raise _not_valid("JSON")
+        return {}
     data = incoming.get_data()
     if not data.strip():
         return {}
     try:
         body = orjson.loads(data)
     except ValueError:
-        raise InvalidInput({_BODY: ["The body must be valid JSON."]}) from None
+        raise _not_valid("JSON") from None
     if body == []:  # how PHP writes an empty object
         return {}
     if not isinstance(body, dict):
         raise InvalidInput({_BODY: ["The body must be a JSON object."]})
     return body
+
+
+def _not_valid(what: str) -> InvalidInput:
+    return InvalidInput({_BODY: [f"The body must be valid {what}."]})
 
 
 def _query(incoming: Request) -> Mapping[str, Any]:
@@ -152,7 +161,11 @@ def _json_or_multipart(incoming: Request) -> Mapping[str, Any]:
 
     A file field that was left empty is none.
     """
-    if incoming.mimetype not in ("multipart/form-data", "application/x-www-form-urlencoded"):
+    if incoming.mimetype not in FORMS:
         return _json(incoming)
+    if not has_body(incoming):
+        return {}
+    if isinstance(incoming.form, Unreadable):
+        raise _not_valid(incoming.mimetype)
     files = [(name, file) for name, file in incoming.files.items(multi=True) if file.filename]
     return read_bracketed([*incoming.form.items(multi=True), *files])

@@ -16,6 +16,7 @@ from typing import IO
 import orjson
 from flask import Response, g, request
 
+from api.forms import MULTIPART
 from api.scope import own, scope
 from models.errors import InvalidInput
 from models.store import idempotency_keys
@@ -109,7 +110,7 @@ def _replay(kept: KeptAnswer, keyed: _Keyed) -> Response:
 
 
 def _request_hash() -> bytes:
-    body = _multipart_fields() if request.mimetype == "multipart/form-data" else _json_fields()
+    body = _multipart_fields() if request.mimetype == MULTIPART else _json_fields()
     return hashlib.sha256(f"{request.method} {request.path}\n".encode() + body).digest()
 
 

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from api.errors import Unauthenticated
+from api.forms import MULTIPART
 from api.gate import Gate
 from api.throttle import admit_request, check_limit
 from api.together import Together
@@ -175,11 +176,11 @@ class _Hand:
 def _is_upload(request: Request) -> bool:
     length = request.content_length
     comes_in_chunks = length is None and "Transfer-Encoding" in request.headers
-    return request.mimetype == "multipart/form-data" or comes_in_chunks or (length or 0) > _UPLOAD_BYTES
+    return request.mimetype == MULTIPART or comes_in_chunks or (length or 0) > _UPLOAD_BYTES
 
 
 def _read_body(request: Request) -> None:
-    if request.mimetype == "multipart/form-data":
+    if request.mimetype == MULTIPART:
         _ = request.files
     elif len(request.get_data()) >= (request.max_content_length or sys.maxsize):
         raise RequestEntityTooLarge  # it came in chunks: Werkzeug stops reading at the limit, and says nothing
