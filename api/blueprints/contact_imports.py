@@ -24,6 +24,7 @@ from models.store.imports import list_problems, read_import
 from models.store.organizations import read_organization
 from models.store.runs import read_run
 from tasks.audience.csv_layout import inspect_csv
+from tasks.content.attachment_rules import clean_file_name
 from tasks.content.attachments import AttachedFile
 from tasks.runs.importing import accept_import
 
@@ -72,7 +73,7 @@ def _accept(session: Session, organization_id: UUID, content: bytes, file_name: 
     organization = read_organization(session, organization_id)
     if list_id is not None:
         _check_list(session, organization_id, list_id)
-    run = accept_import(session, organization_id, content, file_name=file_name[:255], list_id=list_id)
+    run = accept_import(session, organization_id, content, file_name=clean_file_name(file_name), list_id=list_id)
     scope().after_commit(
         lambda: start_flow(
             settings,

@@ -122,3 +122,11 @@ def test_another_organizations_import_is_not_found(acme, globex) -> None:
     import_id = _upload(acme, CSV).get_json()["data"]["import_id"]
     for path in (f"/contacts/imports/{import_id}", f"/contacts/imports/{import_id}/errors", "/contacts/imports/x"):
         assert globex.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("name", ["peo\x00ple.csv", "lists/people.csv", "\u202epeople\x07.csv"])
+def test_a_file_loses_what_no_name_of_one_has(acme, flow, name) -> None:
+    part = f'Content-Disposition: form-data; name="file"; filename="{name}"'.encode()
+    body = b"--b\r\n" + part + b"\r\n\r\n" + CSV + b"\r\n--b--\r\n"
+    answer = acme.post("/contacts/import", data=body, content_type="multipart/form-data; boundary=b")
+    assert (answer.status_code, answer.get_json()["data"]["file_name"]) == (200, "people.csv")
