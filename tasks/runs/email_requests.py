@@ -63,7 +63,7 @@ class EmailRequest:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Messages ready to be written, in the order of the requests, and how many come from which template."""
+    """Messages ready to be written, in the order of the requests, and how many that go out come from which template."""
 
     messages: list[NewMessage]
     uses: Mapping[UUID, int]
@@ -112,7 +112,11 @@ def prepare_emails(
         _message(request.values, contents[key], ids[key], price, is_suppressed=recipient in suppressed)
         for request, key, recipient in zip(requests, chosen, recipients, strict=True)
     ]
-    uses = Counter(template for key in chosen if (template := contents[key].template_id) is not None)
+    uses = Counter(
+        template
+        for key, message in zip(chosen, messages, strict=True)
+        if message.error_code is None and (template := contents[key].template_id) is not None
+    )
     return Prepared(messages, uses)
 
 

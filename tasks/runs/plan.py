@@ -23,6 +23,7 @@ from models.store.clock import database_now
 from models.store.ledger import post
 from models.store.runs import fail_run, find_run, lock_planning, lock_run, move_run, release_hold
 from models.store.sender_ids import count_messages
+from models.store.templates import count_uses
 from models.tables import Campaign, Run
 from tasks.audience.chunking import chunk_rows, chunk_size, message_rows
 from tasks.audience.frames import WAITING
@@ -113,7 +114,7 @@ def _plan(database: Database, run: Run, settings: Settings) -> Planned | None:
 
 
 def _save(session: Session, planned_run: Run, campaign: Campaign, plan: Plan, settings: Settings) -> Planned | None:
-    """Messages, chunks and dropped ones; as the last statements the hold becomes the exact charge."""
+    """Messages, chunks and dropped ones; at the end the hold becomes the exact charge."""
     run = find_run(session, planned_run.id)
     lock_planning(session, run.id)
     session.refresh(run)
@@ -140,6 +141,9 @@ def _save(session: Session, planned_run: Run, campaign: Campaign, plan: Plan, se
     if not _charge(session, run, plan, cost, "emails" if campaign.channel == Channel.EMAIL else "SMS"):
         session.rollback()
         return None
+    if campaign.channel == Channel.EMAIL and campaign.email_template_id is not None:
+        # After the balance, as where single emails are accepted: whoever holds the template then waits for no credits.
+        count_uses(session, run.organization_id, {campaign.email_template_id: plan.kept.height})
     return Planned(plan.kept.height, chunks.height, plan.funnel, is_paced=is_paced(run.send_rate_per_minute))
 
 

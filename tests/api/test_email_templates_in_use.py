@@ -87,6 +87,13 @@ def test_a_batch_from_one_template_has_one_content_and_counts_each_email(funded,
     assert [email["subject"] for email in batch["emails"]["data"]] == [f"Welcome to Acme, P{n}!" for n in range(5)]
 
 
+def test_an_entry_that_is_suppressed_does_not_count(funded, template) -> None:
+    funded.created("/suppressions", {"email": "p0@example.org"})
+    emails = [{**JOHN, "to_email": f"p{n}@example.org", "template_id": template} for n in range(3)]
+    assert funded.post("/emails/send-batch", {"emails": emails}).status_code == 202
+    assert _times_used(funded, template) == 2
+
+
 def test_a_new_version_of_a_template_is_a_new_content(funded, engine, template) -> None:
     for subject in ("One {{ first_name }}", "Two {{ first_name }}"):
         assert funded.put(f"/email-templates/{template}", {"subject_template": subject}).status_code == 200

@@ -1,11 +1,13 @@
 import threading
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import text
 
 from models.errors import InsufficientCredits, InvalidInput
 from models.rules.ids import message_id
+from models.tables import EmailTemplate
 from tasks.runs import audience
 from tasks.runs.control import cancel_campaign, pause_campaign
 
@@ -41,6 +43,22 @@ def test_the_plan_writes_messages_chunks_and_the_dropped_and_charges_exactly(mak
     assert sizes == 1197
     assert engine.balance() == Decimal("1000") - Decimal("11.97")
     assert engine.run(run).state == "sending"
+
+
+@pytest.mark.parametrize("is_cancelled", [False, True])
+def test_a_template_counts_those_who_get_an_email_made_from_it(make_engine, is_cancelled):
+    engine = make_engine(contacts=5)
+    _execute(engine, "UPDATE contacts SET status = 'unsubscribed' WHERE email = 'c0@example.com'")
+    template = EmailTemplate(id=uuid4(), organization_id=engine.organization_id, name="T", subject_template="S")
+    with engine.database.transaction(None) as session:
+        session.add(template)
+    run = engine.accept(engine.campaign(email_template_id=template.id))
+    if is_cancelled:
+        _execute(engine, "UPDATE runs SET state = 'closing'")
+    engine.plan(run)
+    engine.plan(run)
+    used = _execute(engine, "SELECT times_used FROM email_templates WHERE id = :id", id=template.id).scalar_one()
+    assert used == (0 if is_cancelled else 4)
 
 
 def test_planning_twice_at_once_plans_once(make_engine):
