@@ -62,6 +62,11 @@ def check_growth(size: int) -> None:
         raise InvalidInput({"variables": ["The variables field makes the message more than 1 MB longer."]})
 
 
+# The same as in other fields of requests (api/schemas/fields.py); 1 == True.
+TRUE: frozenset[Scalar] = frozenset({True, "1", "true", "True"})
+FALSE: frozenset[Scalar] = frozenset({False, "0", "false", "False"})
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
     """What a template says about one of its merge tags."""
@@ -84,17 +89,31 @@ def read_variables(field: str, definitions: Sequence[Any]) -> list[Variable]:
         place = f"{field}.{index}"
         if not isinstance(given, Mapping):
             errors[place] = ["A variable must be a key or an object with a key."]
-        elif not isinstance(given.get("key"), str) or not given["key"].strip():
-            errors[f"{place}.key"] = [f"The {place}.key field is required."]
-        elif not isinstance(given.get("default"), str | int | float | bool | None):
-            errors[f"{place}.default"] = [f"The {place}.default field must be a text, a number, true or false."]
+        elif problems := _problems(place, given):
+            errors |= problems
         else:
-            label = given.get("label")
-            default, required = given.get("default"), given.get("required") is True
-            variables.append(Variable(given["key"].strip(), None if label is None else str(label), default, required))
+            required = given.get("required") in TRUE
+            variables.append(Variable(given["key"].strip(), given.get("label"), given.get("default"), required))
     if errors:
         raise InvalidInput(errors)
     return variables
+
+
+def _problems(place: str, given: Mapping[str, Any]) -> dict[str, list[str]]:
+    """What is wrong with an object that defines a variable, by dotted fields."""
+    key, label, default, required = map(given.get, ("key", "label", "default", "required"))
+    is_flag = required is None or (isinstance(required, str | int | float) and required in TRUE | FALSE)
+    rules = {
+        "key": (isinstance(key, str) and key.strip(), "is required"),
+        "label": (isinstance(label, str | None), "must be a string"),
+        "default": (
+            isinstance(default, str | int | float | None),
+            "must be a text, a number, true or false",
+        ),
+        "required": (is_flag, "must be true or false"),
+    }
+    wrong = [(f"{place}.{name}", words) for name, (is_right, words) in rules.items() if not is_right]
+    return {field: [f"The {field} field {words}."] for field, words in wrong}
 
 
 def defaults_of(variables: Sequence[Variable]) -> dict[str, Scalar]:

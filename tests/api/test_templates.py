@@ -69,6 +69,11 @@ def test_mjml_becomes_html(acme) -> None:
         ({"html_content": None, "mjml_content": "<mjml>\n<mj-nothing/></mjml>"}, "mjml_content", "Line 2"),
         ({"variables": "x"}, "variables", "The variables field must be an array."),
         ({"variables": [{"label": "x"}]}, "variables.0.key", "The variables.0.key field is required."),
+        (
+            {"variables": [{"key": "x", "required": 2}]},
+            "variables.0.required",
+            "The variables.0.required field must be true or false.",
+        ),
     ],
 )
 def test_what_is_wrong_with_a_template_is_named(acme, change, field, message) -> None:

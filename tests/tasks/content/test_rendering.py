@@ -110,6 +110,28 @@ def test_variables_are_read_from_objects_and_bare_keys() -> None:
     assert list(error.value.errors) == ["variables.0.key", "variables.1", "variables.2.default"]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [(1, True), ("1", True), ("true", True), (0, False), ("0", False), ("false", False), (None, False)],
+)
+def test_required_has_the_forms_that_true_and_false_have_elsewhere(written, meant) -> None:
+    assert read_variables("variables", [{"key": "a", "required": written}]) == [Variable("a", required=meant)]
+
+
+def test_all_that_is_wrong_with_a_variable_is_named() -> None:
+    with pytest.raises(InvalidInput) as error:
+        read_variables(
+            "variables", ["a", {"label": 5, "default": {}, "required": "yes"}, {"key": "b", "required": [1]}]
+        )
+    assert error.value.errors == {
+        "variables.1.key": ["The variables.1.key field is required."],
+        "variables.1.label": ["The variables.1.label field must be a string."],
+        "variables.1.default": ["The variables.1.default field must be a text, a number, true or false."],
+        "variables.1.required": ["The variables.1.required field must be true or false."],
+        "variables.2.required": ["The variables.2.required field must be true or false."],
+    }
+
+
 def test_a_required_variable_needs_a_value_or_a_default() -> None:
     variables = [Variable("a", required=True), Variable("b", required=True, default="x"), Variable("c")]
     assert missing_required(variables, {"a": ""}) == ["a"]
