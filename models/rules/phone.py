@@ -29,20 +29,30 @@ COUNTRIES = frozenset(SUPPORTED_REGIONS)
 """All countries that have phone numbers: ISO 3166, two letters."""
 
 _WORLDWIDE = "001"
+# libphonenumber looks for a number in a text: it would take one of several, what RFC 3966 has behind it, and letters
+# for digits. Dashes, slashes, dots and brackets are those of East Asian keyboards too; marks that nobody sees come
+# along when a number is copied.
+_BETWEEN = (
+    r"\s()\[\]./\-\u2010-\u2015\u2212\uff08\uff09\uff0d-\uff0f\uff3b\uff3d"
+    r"\u00ad\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff"
+)
+_ONE_NUMBER = re.compile(rf"[{_BETWEEN}]*+[+\uff0b]?[{_BETWEEN}]*+\d[\d{_BETWEEN}]*+").fullmatch
 _PLAIN = re.compile(r"\+[1-9][0-9]{5,14}")
 
 
 def parse_phone(text: str, default_region: str | None = None) -> str | None:
     """The number as E.164, or None where libphonenumber does not call it valid.
 
-    Without `default_region` (ISO 3166, two letters) a number must begin with `+`. One with an extension is
-    not valid: a message cannot reach it.
+    Without `default_region` (ISO 3166, two letters) a number must begin with `+`. The text is the number and nothing
+    else: one with an extension cannot be reached by a message.
     """
+    if not _ONE_NUMBER(text):
+        return None
     try:
         number = parse(text, default_region)
     except NumberParseException:
         return None
-    if number.extension or not is_valid_number(number):
+    if not is_valid_number(number):
         return None
     return str(format_number(number, PhoneNumberFormat.E164))
 

@@ -1,5 +1,7 @@
 """Phones: libphonenumber decides."""
 
+import time
+
 import pytest
 
 from models.rules.phone import country_of, parse_phone
@@ -13,6 +15,10 @@ from models.rules.phone import country_of, parse_phone
         ("+44 (0)20 7946 0000", "+442079460000"),
         ("+39 06 698 12345", "+390669812345"),
         ("+1 201 555 0123", "+12015550123"),
+        ("(+370) 612/34.567", "+37061234567"),
+        ("+370\u00a0612\u201134\u2011567", "+37061234567"),
+        ("\u202a+37061234567\u202c", "+37061234567"),
+        ("\uff0b\uff13\uff17\uff10 61234567", "+37061234567"),
     ],
 )
 def test_a_valid_number_becomes_e164(text: str, number: str) -> None:
@@ -25,6 +31,35 @@ def test_a_valid_number_becomes_e164(text: str, number: str) -> None:
 )
 def test_anything_else_is_none(text: str) -> None:
     assert parse_phone(text) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "foo+37061234567",
+        "61234567;phone-context=+370",
+        "+37061234567 / x+37061234568",
+        "+37061234567 / +37061234568",
+        "+37061234567, +37061234568",
+        "tel:+37061234567",
+        "tel:61234567;phone-context=+370",
+        "+37061234567;ext=",
+        "+37061234567x",
+        "+37061234567\nBcc: x",
+        "++37061234567",
+        "+1 800 FLOWERS",
+        "0+37061234567",
+    ],
+)
+@pytest.mark.parametrize("region", [None, "LT"])
+def test_a_number_is_not_looked_for_in_a_text(text: str, region: str | None) -> None:
+    assert parse_phone(text, region) is None
+
+
+def test_no_text_takes_long() -> None:
+    started = time.monotonic()
+    assert parse_phone(" (" * 200_000 + "x") is None
+    assert time.monotonic() - started < 1
 
 
 def test_a_number_with_an_extension_cannot_get_a_message() -> None:

@@ -25,7 +25,7 @@ def misspelt(draw: st.DrawFn) -> str:
     """An example with one character changed: as near to valid as a wrong number comes."""
     number = draw(st.sampled_from(EXAMPLES))
     place = draw(st.integers(0, len(number) - 1))
-    replacement: str = draw(st.sampled_from([*"0123456789 -.()+", ""]))
+    replacement: str = draw(st.sampled_from([*"0123456789 -.()+/;x", "", " / x+"]))
     return number[:place] + replacement + number[place + 1 :]
 
 
