@@ -71,6 +71,7 @@ class SmsCampaignSchema(Schema):
     )
     total_segments = fields.Integer(required=True)
     total_cost = Amount(required=True, metadata={"description": "Held or charged, less what was refunded."})
+    failure_reason = fields.String(required=True, allow_none=True)
     pause_reason = fields.String(required=True, allow_none=True, metadata=PAUSE_REASON)
     scheduled_at = Time(required=True, allow_none=True)
     timezone = fields.String(required=True, allow_none=True)

@@ -3,6 +3,7 @@
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import text
 
 from models.rules.quiet_hours import parse_quiet_hours
 from models.store.organizations import set_quiet_hours
@@ -12,7 +13,7 @@ FIELDS = {
     "id", "name", "status", "message_content", "sender_id", "sender_id_id", "target_list_ids", "contact_ids",
     "manual_phones", "total_recipients", "total_sent", "total_delivered", "total_failed", "total_segments",
     "total_cost", "scheduled_at", "timezone", "batch_size", "send_rate_per_minute", "created_at", "updated_at",
-    "sent_at", "completed_at", "pause_reason", "quiet_hours",
+    "sent_at", "completed_at", "failure_reason", "pause_reason", "quiet_hours",
 }  # fmt: skip
 SALE = {"name": "Sale", "message_content": "Hi {{ first_name }}"}
 PATH = "/sms/campaigns"
@@ -25,6 +26,14 @@ def test_a_campaign_has_the_same_fields_everywhere(acme) -> None:
     answers += acme.get(PATH).get_json()["data"]["data"]
     answers.append(acme.post(f"{path}/schedule", {"scheduled_at": "2052-03-28"}).get_json()["data"])
     assert all(set(answer) == FIELDS for answer in answers)
+
+
+def test_one_that_failed_says_why(acme, engine) -> None:
+    path = f"{PATH}/{acme.created(PATH, SALE)['id']}"
+    assert acme.get(path).get_json()["data"]["failure_reason"] is None
+    with engine.transaction(None) as session:
+        session.execute(text("UPDATE campaigns SET status = 'failed', failure_reason = 'The audience costs 5.'"))
+    assert acme.get(path).get_json()["data"]["failure_reason"] == "The audience costs 5."
 
 
 def test_everything_that_is_given_is_kept(acme, engine) -> None:

@@ -9,7 +9,7 @@ from tests.support.contract import Caller, is_illegal, is_page, is_past_the_end,
 FIELDS = {"id", "name", "status", "message_content", "sender_id", "sender_id_id", "target_list_ids", "contact_ids"}
 FIELDS |= {"manual_phones", "total_recipients", "total_sent", "total_delivered", "total_failed", "total_segments"}
 FIELDS |= {"total_cost", "scheduled_at", "timezone", "batch_size", "send_rate_per_minute", "created_at", "updated_at"}
-FIELDS |= {"sent_at", "completed_at", "pause_reason"}
+FIELDS |= {"sent_at", "completed_at", "failure_reason", "pause_reason"}
 LATER = {"scheduled_at": "2090-03-28"}
 MADE, SENDING = "Campaign created.", "Campaign sending started."
 
