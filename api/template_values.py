@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from api.arguments import Values
-from api.schemas.templates import VARIABLES_MAX
+from api.schemas.fields import VARIABLES_MAX
 from models.errors import InvalidInput
 from models.tables import EmailTemplate
 from tasks.content.plain_text import text_from_html

@@ -13,7 +13,7 @@ from api.schemas.fields import (
     Identifier,
     Identifiers,
     Input,
-    Scalars,
+    TagValues,
     Text,
     Time,
     Whole,
@@ -75,7 +75,7 @@ class _CampaignValues(Input):
     subject = Text(998, allow_none=True)
     html_content = Text(SOURCE_MAX, allow_none=True)
     text_content = Text(SOURCE_MAX, allow_none=True)
-    template_variables = Scalars(allow_none=True, metadata={"description": "Values for all recipients."})
+    template_variables = TagValues(allow_none=True, metadata={"description": "Values for all recipients."})
     email_domain_id = Identifier(allow_none=True)
     from_email = Address(as_written=True, allow_none=True)
     from_name = Text(255, ONE_LINE, allow_none=True)

@@ -15,6 +15,7 @@ from models.rules.money import json_number
 from models.rules.schedule import format_time
 
 REQUIRED = "The :field field is required."
+VARIABLES_MAX = 200  # of a template
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _WHOLE = re.compile(r"-?[0-9]{1,18}")
 
@@ -155,6 +156,12 @@ class Scalars(fields.Dict):
         if errors:
             raise ValidationError(errors)
         return {key.strip(): item for key, item in value.items()}
+
+
+class TagValues(Scalars):
+    """Values of merge tags, as many as a template may define."""
+
+    KEYS_MAX = VARIABLES_MAX
 
 
 class Anything(fields.Raw):

@@ -12,7 +12,7 @@ from uuid import UUID
 import orjson
 from marshmallow import ValidationError, pre_load
 
-from api.schemas.fields import ONE_LINE, Address, Flag, Identifier, Input, Scalars, Text
+from api.schemas.fields import ONE_LINE, Address, Flag, Identifier, Input, Scalars, TagValues, Text
 from api.schemas.files import UploadedFiles
 from models.rules.address import PLAIN_ADDRESS
 
@@ -63,7 +63,7 @@ class NewEmail(Input):
         _TEXTS["text_content"], allow_none=True, metadata={"description": "Made from the html if left out."}
     )
     template_id = Identifier(allow_none=True)
-    variables = Scalars(allow_none=True, metadata={"description": "Values of the merge tags."})
+    variables = TagValues(allow_none=True, metadata={"description": "Values of the merge tags."})
     metadata = Metadata(allow_none=True, metadata={"description": "Flat; at most 50 keys, 10 KB."})
     email_domain_id = Identifier(
         allow_none=True, metadata={"description": "The verified domain whose default address is used."}
@@ -109,7 +109,7 @@ def quick_look(email: dict[str, Any]) -> dict[str, Any] | None:
                 return None
             values[name] = value
         elif name in ("variables", "metadata"):
-            if not _are_scalars(value, Scalars if name == "variables" else Metadata):
+            if not _are_scalars(value, TagValues if name == "variables" else Metadata):
                 return None
             values[name] = value
         elif type(value) is str and _look_at_word(name, value):

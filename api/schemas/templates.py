@@ -2,10 +2,9 @@
 
 from marshmallow import Schema, fields, validate
 
-from api.schemas.fields import Anything, Choice, Flag, Identifier, Input, Text, Time
+from api.schemas.fields import VARIABLES_MAX, Anything, Choice, Flag, Identifier, Input, Text, Time
 
 CATEGORIES = ("transactional", "marketing", "notification", "onboarding", "custom")
-VARIABLES_MAX = 200
 SOURCE_MAX = 500_000  # characters; tasks/content checks the same again where content comes together
 SLUG = validate.Regexp(
     r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z",

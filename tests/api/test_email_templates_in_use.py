@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
+from api.schemas.fields import VARIABLES_MAX
 from models.tables import Content, Message
 
 SOURCE = {
@@ -85,6 +86,19 @@ def test_a_batch_from_one_template_has_one_content_and_counts_each_email(funded,
     batch = funded.get(f"/emails/batch/{answer.get_json()['data']['batch_id']}").get_json()["data"]
     assert batch["batch"]["subject"] == "Welcome to Acme, P0!"
     assert [email["subject"] for email in batch["emails"]["data"]] == [f"Welcome to Acme, P{n}!" for n in range(5)]
+
+
+@pytest.mark.parametrize(("keys", "status"), [(VARIABLES_MAX, 202), (VARIABLES_MAX + 1, 422)])
+def test_as_many_values_may_be_given_as_a_template_defines(funded, keys, status) -> None:
+    names = [f"v{number}" for number in range(VARIABLES_MAX)]
+    body = {"name": "T", "subject_template": "S", "html_content": "<p>{{ v199 }}</p>", "variables": names}
+    template = funded.created("/email-templates", body)["id"]
+    values = {f"v{number}": "x" for number in range(keys)}
+    email = {"to_email": "john@example.org", "template_id": template, "variables": values}
+    assert funded.post("/emails/send", email).status_code == status
+    assert funded.post("/emails/send-batch", {"emails": [email]}).status_code == status
+    campaign = funded.post("/campaigns", {"name": "C", "template_variables": values})
+    assert campaign.status_code == (201 if status == 202 else 422)
 
 
 def test_an_entry_that_is_suppressed_does_not_count(funded, template) -> None:

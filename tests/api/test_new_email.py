@@ -7,6 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from api.arguments import check
+from api.schemas.fields import VARIABLES_MAX
 from api.schemas.new_email import Metadata, NewEmail, check_emails, quick_look
 from models.errors import InvalidInput
 
@@ -41,6 +42,7 @@ def _checked(email: dict[str, Any]) -> dict[str, Any] | None:
 @given(email=st.fixed_dictionaries({"to_email": addresses}, optional=OTHERS))
 @example({"to_email": "a@example.com", "metadata": {str(n): "é" * 200 for n in range(50)}})
 @example({"to_email": "a@example.com", "metadata": {str(n): 1 for n in range(Metadata.KEYS_MAX + 1)}})
+@example({"to_email": "a@example.com", "variables": {str(n): 1 for n in range(VARIABLES_MAX + 1)}})
 @example({"to_email": "a@example.com", "variables": {" a ": "x"}})
 @example({"to_email": "a@example.com", "variables": {"a": "x" * 10_001}})
 def test_the_quick_look_never_differs_from_the_schema(email: dict[str, Any]) -> None:
