@@ -15,6 +15,9 @@ from models.store.pages import Page, PageRequest
 from models.store.suppressions import find_suppression, suppress
 from models.tables import Contact, ContactList, ContactListMember, Organization
 
+_FAILED = ("bounced", "complained")
+_REASONS_TO_STAY_AWAY = ("hard_bounce", "complaint")
+
 
 def list_contacts(
     session: Session, organization_id: UUID, request: PageRequest, *, status: str | None, search: str | None
@@ -84,7 +87,7 @@ def update_contact(session: Session, organization_id: UUID, contact: Contact, va
     """Change the columns in `values` of a locked contact.
 
     To unsubscribe is to suppress the address as well. Raises InvalidInput when the email is another contact's, and
-    IllegalState for a way back from bounced or complained to active while the address is suppressed.
+    IllegalState for a way back to active while the address is suppressed for a bounce or a complaint.
     """
     before, changed = contact.status, dict(values)
     if values.get("status") == "active" and before != "active":
@@ -97,13 +100,23 @@ def update_contact(session: Session, organization_id: UUID, contact: Contact, va
             .returning(Contact)
             .execution_options(populate_existing=True)
         ).scalar_one()
-    if updated.status == "active" and before in ("bounced", "complained"):
-        if find_suppression(session, organization_id, updated.email):
-            message = "The address is suppressed. Remove the suppression first."
-            raise IllegalState(message, code="suppressed", current_status=before)
+    if updated.status == "active" and before != "active":
+        _check_way_back(session, updated, before)
     elif values.get("status") == "unsubscribed":
         suppress(session, organization_id, updated.email, reason="unsubscribed", details=None)
     return updated
+
+
+def _check_way_back(session: Session, contact: Contact, before: str) -> None:
+    """Raise IllegalState where the suppression has to be removed before the contact is active again.
+
+    By its reason, since bounced contacts may have been unsubscribed in between. What else keeps mail from who
+    unsubscribed stays on the list beside an active contact.
+    """
+    suppression = find_suppression(session, contact.organization_id, contact.email)
+    if suppression is not None and (before in _FAILED or suppression.reason in _REASONS_TO_STAY_AWAY):
+        message = "The address is suppressed. Remove the suppression first."
+        raise IllegalState(message, code="suppressed", current_status=before)
 
 
 def delete_contact(session: Session, organization_id: UUID, contact_id: UUID) -> None:

@@ -108,6 +108,16 @@ def test_the_way_back_leads_over_the_suppression(acme, status) -> None:
     assert acme.put(path, {"status": "active"}).get_json()["data"]["status"] == "active"
 
 
+@pytest.mark.parametrize(("reason", "status"), [("hard_bounce", 409), ("complaint", 409), ("manual", 200)])
+def test_no_way_around_leads_back_past_a_bounce_or_a_complaint(acme, reason, status) -> None:
+    path = f"/contacts/{acme.created('/contacts', {'email': 'a@example.com'})['id']}"
+    acme.created("/suppressions", {"email": "a@example.com", "reason": reason})
+    assert acme.put(path, {"status": "unsubscribed"}).status_code == 200
+    assert acme.put(path, {"status": "active"}).status_code == status
+    acme.delete("/suppressions/a@example.com")
+    assert acme.put(path, {"status": "active"}).status_code == 200
+
+
 def test_search_looks_at_addresses_and_names_and_takes_wildcards_literally(acme) -> None:
     acme.created("/contacts", {"email": "ann_lee@example.com", "first_name": "Ann"})
     acme.created("/contacts", {"email": "bob@example.com", "last_name": "ANNAN"})
