@@ -215,9 +215,12 @@ def put_off(session: Session, waits: Mapping[UUID, float]) -> None:
         )
 
 
-def release(session: Session, who: str) -> None:
-    """Give back what `who` claimed without hearing of it: the answer to a commit may get lost."""
-    driver(session).execute("UPDATE outbox SET claimed_until = NULL, claimed_by = NULL WHERE claimed_by = %s", [who])
+def release(session: Session, names: Sequence[str]) -> None:
+    """Give back what was claimed under these names and nobody heard of: the answer to a commit may get lost."""
+    if names:
+        driver(session).execute(
+            "UPDATE outbox SET claimed_until = NULL, claimed_by = NULL WHERE claimed_by = ANY(%s)", [list(names)]
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeVar
+from uuid import uuid4
 
 import psycopg
 from sqlalchemy.orm import Session
@@ -74,7 +75,6 @@ class OutboxJournal:
         self._channel = opened.routes.channel
         self._rate = OutboxRate(database, opened.routes, SenderRates(database, self._channel))
         self._who = who
-        self._claims = 0
         self._unheard: list[str] = []
         self._peeking: psycopg.Connection | None = None
         self._circuits = OutboxCircuits(database, opened, settings.lease_seconds)
@@ -87,16 +87,16 @@ class OutboxJournal:
         """
         if self._rate.rests or (self._is_idle and not self._is_due()):
             return Claims([])
-        self._claims += 1
-        who = f"{self._who}/{self._claims}"
+        # A name for this one claim: one that is released for an answer that got lost must be nobody else's, and a
+        # courier that is started again in its container has the name and the process id of the one before.
+        who = f"{self._who}/{uuid4()}"
         try:
             self._rate.use(self._account())
             most = self._rate.room(limit)
             if most == 0:
                 return Claims([])
             with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
-                for before in self._unheard:
-                    outbox.release(session, before)
+                outbox.release(session, self._unheard)
                 claimed = self._circuits.claim(session, who, most)
             taken = self._rate.take(claimed)
             if taken.put_off:

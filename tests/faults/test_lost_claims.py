@@ -1,6 +1,7 @@
 """Claims of the outbox whose courier is slow or gone: answers that come late, commits whose answer got lost."""
 
 from decimal import Decimal
+from unittest.mock import Mock
 
 import pytest
 from sqlalchemy import text
@@ -107,6 +108,18 @@ def test_a_claim_whose_commit_got_lost_is_given_back(make_engine, monkeypatch):
     monkeypatch.setattr(outbox, "claim", claim)
     assert _journal(engine, "second").claim(200).messages == []
     assert len(journal.claim(200).messages) == 6
+
+
+def test_a_courier_whose_first_claims_failed_gives_back_nothing_of_the_one_before_it(make_engine, monkeypatch):
+    engine = make_engine(contacts=1)
+    singles(engine, "sms", NUMBERS)
+    assert len(_journal(engine).claim(200).messages) == 6  # handed over, and then killed
+    started_again = _journal(engine)  # in the same container: the same host, the same process id
+    with monkeypatch.context() as away:
+        away.setattr(outbox, "claim", Mock(side_effect=OperationalError("SELECT", {}, Exception("Postgres is away"))))
+        with pytest.raises(OperationalError):
+            started_again.claim(200)
+    assert started_again.claim(200).messages == []
 
 
 def test_what_was_given_back_is_sent(make_engine):
