@@ -22,30 +22,42 @@ _WRITTEN_MOST = 2000  # messages to one number that are looked at, the last ones
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The last SMS that a person had from an organization by one sender."""
+    """The last SMS that a person had, or may have, from an organization by one sender. `is_sent`: a provider took that
+    one or an earlier one."""
 
     recipient: str
     organization_id: UUID
     sender_id: str
     message_id: UUID
+    is_sent: bool = True
 
 
+# A message whose outcome is not written may be out: it is uncertain, was handed over before (`tries`), or is announced,
+# claimed in the outbox or between the two marks of its chunk; for a long time, where its sender died and its run is
+# paused.
 _WRITTEN = """
 SELECT person, found.* FROM unnest(%(people)s::text[]) AS p (person) CROSS JOIN LATERAL (
-    SELECT DISTINCT ON (m.organization_id, c.sender_id) m.organization_id, c.sender_id, m.id
+    SELECT m.organization_id, c.sender_id, (array_agg(m.id ORDER BY m.id DESC))[1], bool_or(m.sent_at IS NOT NULL)
     FROM (
-        SELECT organization_id, content_id, id FROM messages
-        WHERE channel = 'sms' AND recipient = person AND made_on >= current_date - %(days)s
-          AND (sent_at IS NOT NULL OR state = 'uncertain')
-        ORDER BY id DESC LIMIT %(most)s
+        SELECT w.organization_id, w.content_id, w.id, w.sent_at FROM messages w
+        WHERE w.channel = 'sms' AND w.recipient = person AND w.made_on >= current_date - %(days)s
+          AND (w.sent_at IS NOT NULL OR w.state = 'uncertain' OR w.state IN ('planned', 'deferred') AND (
+              w.tries > 0
+              OR EXISTS (SELECT FROM outbox o WHERE o.message_id = w.id AND o.claimed_until IS NOT NULL)
+              OR EXISTS (
+                  SELECT FROM chunks k
+                  WHERE k.run_id = w.run_id AND k.recorded < k.cursor
+                    AND CASE WHEN k.positions IS NULL THEN w.position - k.first_position
+                             ELSE array_position(k.positions, w.position) - 1 END BETWEEN k.recorded AND k.cursor - 1)))
+        ORDER BY w.id DESC LIMIT %(most)s
     ) m JOIN contents c ON c.id = m.content_id
-    ORDER BY m.organization_id, c.sender_id, m.id DESC
+    GROUP BY m.organization_id, c.sender_id
 ) AS found
 """
 
 
 def written_to(session: Session, people: Collection[str]) -> list[Written]:
-    """What these numbers had lately, the last message of each organization and sender."""
+    """What these numbers had lately, or may have had: the last message of each organization and sender."""
     values = {"people": sorted(set(people)), "days": WRITTEN_DAYS, "most": _WRITTEN_MOST}
     return [Written(*row) for row in driver(session).execute(_WRITTEN, values)]
 

@@ -8,7 +8,9 @@ An SMS belongs to
 3. else, to a number of the platform: the organizations that wrote to that person from it lately; where none did, since
    their names cannot be answered and the number stands in their texts, all that wrote to that person lately.
 
-Of two readings it is the one that leaves nobody written to who said STOP. See docs/decisions/0023-sms-replies.md.
+What may be out, but that no provider has taken for certain, makes an organization one of those that wrote, and no other
+less so. Of two readings it is the one that leaves nobody written to who said STOP. See
+docs/decisions/0023-sms-replies.md.
 """
 
 import logging
@@ -100,9 +102,10 @@ def _addressees(
     if inbound.organization_id is not None:
         return {inbound.organization_id}
     wrote_from_it = {each.organization_id for each in from_number}
+    certainly = {each.organization_id for each in from_number if each.is_sent}
     if own := {organization for number, organization in owners if number == inbound.recipient}:
-        return own & wrote_from_it or own
-    return wrote_from_it or {each.organization_id for each in to_person}
+        return own & wrote_from_it if own & certainly else own
+    return wrote_from_it if certainly else {each.organization_id for each in to_person}
 
 
 def _last(written: Sequence[Written], organization_id: UUID) -> UUID | None:

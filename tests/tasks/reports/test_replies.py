@@ -28,8 +28,12 @@ def _inbound(recipient: str = OURS, account_of: UUID | None = None) -> Inbound:
     return Inbound(uuid4(), account_of, "test", ANN, recipient, "Stop", datetime(2026, 1, 15, tzinfo=UTC))
 
 
-def _written(organization: UUID, sender_id: str, message_id: UUID = LAST) -> Written:
-    return Written(ANN, organization, sender_id, message_id)
+def _written(organization: UUID, sender_id: str, message_id: UUID = LAST, *, is_sent: bool = True) -> Written:
+    return Written(ANN, organization, sender_id, message_id, is_sent)
+
+
+def _perhaps(organization: UUID, sender_id: str) -> Written:
+    return _written(organization, sender_id, is_sent=False)
 
 
 def _whose(inbound: Inbound, owners: Sequence[UUID], written: Sequence[Written]) -> list[UUID]:
@@ -48,6 +52,10 @@ def _whose(inbound: Inbound, owners: Sequence[UUID], written: Sequence[Written])
             [], [_written(ACME, "ACME"), _written(GLOBEX, "X")], [ACME, GLOBEX], id="named in texts: who wrote"
         ),
         pytest.param([], [], [], id="nobody's"),
+        pytest.param([ACME, GLOBEX], [_perhaps(GLOBEX, OURS)], [ACME, GLOBEX], id="of several owners, one perhaps"),
+        pytest.param([], [_written(ACME, OURS), _perhaps(GLOBEX, OURS)], [ACME, GLOBEX], id="shared: one perhaps"),
+        pytest.param([], [_written(ACME, "ACME"), _perhaps(GLOBEX, OURS)], [ACME, GLOBEX], id="one perhaps from it"),
+        pytest.param([], [_written(ACME, OURS), _perhaps(GLOBEX, "X")], [ACME], id="shared: not who named another"),
     ],
 )
 def test_whose_it_is(owners: list[UUID], written: list[Written], whose: list[UUID]) -> None:
