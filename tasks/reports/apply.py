@@ -8,7 +8,7 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
@@ -17,6 +17,7 @@ from models.rules.callbacks import Dropped
 from models.rules.reported import Facts, Occurrence, learn
 from models.session import Database
 from models.store import incoming_events, reported_messages
+from models.store.clock import database_now
 from models.store.events import NewEvent, add_events, read_opens_and_clicks
 from models.store.incoming_events import Incoming
 from models.store.reported_messages import ReportedMessage
@@ -57,7 +58,7 @@ def apply_batch(session: Session, *, limit: int = BATCH) -> int:
         return 0
     matched = match(session, due)
     messages, unsettled = reported_messages.lock_messages(session, [about for about, _ in matched.about])
-    patience = datetime.now(UTC) - _EARLY_MOST
+    patience = database_now(session) - _EARLY_MOST
     early: list[UUID] = []
     known: list[tuple[UUID, Incoming]] = []
     dropped = Counter((report.provider, Dropped.UNMATCHED) for report in matched.unknown)

@@ -7,11 +7,12 @@ answer to the message is recorded; a report may overtake that, and then waits fo
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.orm import Session
 
+from models.store.clock import database_now
 from models.store.incoming_events import Incoming, count_parked
 from models.store.message_references import Named, find_by_reference
 
@@ -54,7 +55,7 @@ def match(session: Session, reports: Sequence[Incoming]) -> Matched:
 def _park(session: Session, lost: Sequence[Incoming], matched: Matched) -> None:
     if not lost:
         return
-    oldest = datetime.now(UTC) - PARKED_MOST
+    oldest = database_now(session) - PARKED_MOST
     waiting: Counter[str] = Counter(
         count_parked(session, sorted({report.provider for report in lost}), most=PARKED_MOST_REPORTS)
     )
