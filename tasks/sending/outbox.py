@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TypeVar
 
 import psycopg
@@ -99,7 +100,6 @@ class OutboxSender:
             await asyncio.wait(self._windows, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             return
         self._woken.clear()
-        checked_at = time.monotonic()
         try:
             claims, weight = await self._in_thread(lambda: self._claim(journal, room))
         except DATABASE_AWAY as error:
@@ -107,7 +107,8 @@ class OutboxSender:
             await asyncio.sleep(_AWAY_SECONDS)
             return
         if claimed := claims.messages:
-            window = Window(claimed, weight, checked_at, claims.wait, renewed_at=checked_at)
+            checked_at = claims.checked_at
+            window = Window(claimed, weight, checked_at, claims.claimed_at, claims.wait, renewed_at=checked_at)
             task = asyncio.create_task(self._deliver(journal, window))
             self._windows[task] = window
             task.add_done_callback(self._delivered)
@@ -125,7 +126,7 @@ class OutboxSender:
             most, weight = 0, 0
         if most < len(claims.messages):
             self._record(journal, [Answer(each, None) for each in claims.messages[most:]], [])
-        return Claims(claims.messages[:most], claims.wait), weight
+        return replace(claims, messages=claims.messages[:most]), weight
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -147,7 +148,6 @@ class OutboxSender:
 
     async def _answers(self, window: Window) -> tuple[list[Answer], list[Said]]:
         """What is to be recorded, and what the providers said."""
-        claimed_at = time.monotonic()
         if window.wait:
             await asyncio.sleep(min(window.wait, _FRESH_SECONDS + _LEAST_SECONDS))
         try:
@@ -156,8 +156,11 @@ class OutboxSender:
             return [Answer(claimed, None) for claimed in window.claimed], []
         answers: list[Answer] = []
         going = self._going(window.claimed, made, answers)
-        # Reading a content took that long, which is at hand next time; or others had taken what was there of a rate.
-        if time.monotonic() - claimed_at > _FRESH_SECONDS:
+        # Reading a content took that long, which is at hand next time; or others had taken what was there of a rate; or
+        # Postgres was away, and the claim may have run out. One that took that long itself may still go out at once:
+        # where all of them do nothing else ever would.
+        fresh_until = max(window.checked_at + _FRESH_SECONDS, window.claimed_at + _LEAST_SECONDS)
+        if time.monotonic() > fresh_until:
             return answers + [Answer(claimed, None) for claimed, _ in going], []
         until = max(window.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
         window.is_handed_over = True

@@ -1,6 +1,7 @@
 """The journal of the outbox: claims, and what came of them, a transaction each."""
 
 import logging
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -55,10 +56,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Messages that were claimed; they may be handed over `wait` seconds from now, when their tokens are there."""
+    """Messages that were claimed; they may be handed over `wait` seconds from now, when their tokens are there.
+
+    `checked_at` and `claimed_at`: time.monotonic before the transaction that looked up what is known of the recipients,
+    and after its commit.
+    """
 
     messages: list[Claimed]
     wait: float = 0.0
+    checked_at: float = 0.0
+    claimed_at: float = 0.0
 
 
 _Decided = tuple[Claimed, Result]
@@ -95,9 +102,11 @@ class OutboxJournal:
             most = self._rate.room(limit)
             if most == 0:
                 return Claims([])
+            checked_at = time.monotonic()
             with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
                 outbox.release(session, self._unheard)
                 claimed = self._circuits.claim(session, who, most)
+            claimed_at = time.monotonic()
             taken = self._rate.take(claimed)
             if taken.put_off:
                 with self._database.transaction(None) as session:
@@ -107,7 +116,8 @@ class OutboxJournal:
             raise
         self._unheard.clear()
         self._is_idle = not claimed
-        return Claims([each for each in claimed if each.message.id not in taken.put_off], taken.wait)
+        going = [each for each in claimed if each.message.id not in taken.put_off]
+        return Claims(going, taken.wait, checked_at, claimed_at)
 
     def _account(self) -> Limit | None:
         """The rate of the one account that everything goes by."""

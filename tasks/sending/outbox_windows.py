@@ -28,6 +28,7 @@ class Window:
     claimed: list[Claimed]
     weight: int  # bytes, about
     checked_at: float  # time.monotonic, before what is known of the recipients was looked up
+    claimed_at: float  # when that was committed
     wait: float  # seconds until its tokens are there
     providers: list[Provider] = field(default_factory=list)  # that have some of them
     renewed_at: float = field(default=0.0)
