@@ -22,7 +22,7 @@ from models.session import Database, driver
 from models.store.messages import PlannedMessage
 from models.store.outbox_counts import Place
 from models.store.resent import Resent, read_resent
-from models.store.uncertain import note
+from models.store.uncertain import FENCES_OF_A_SEND, note
 
 _NOTIFIED = "outbox"
 _LISTEN_SECONDS = 1.0
@@ -47,6 +47,11 @@ class Claimed:
     def counted_in(self) -> Place | None:
         """The chunk that counts it; None of a single message."""
         return None if self.run_id is None else (self.run_id, self.chunk_no)
+
+    @property
+    def send(self) -> int:
+        """Which send of the message it is: how often it had been sent again."""
+        return self.fence // FENCES_OF_A_SEND
 
     @property
     def is_of_campaign(self) -> bool:
@@ -264,13 +269,13 @@ def take_lost(session: Session, *, limit: int) -> list[Lost]:
     return lost
 
 
-def states_of(session: Session, ids: Sequence[UUID]) -> dict[UUID, str]:
-    """The messages' states, and the messages locked until the transaction ends."""
+def uncertain_sends(session: Session, ids: Sequence[UUID]) -> dict[UUID, int]:
+    """Of which send those of the messages are uncertain that are; all are locked until the transaction ends."""
     rows = driver(session).execute(
-        "SELECT id, state FROM messages WHERE id = ANY(%s) AND made_on = ANY(%s) ORDER BY id FOR UPDATE",
+        "SELECT id, resends, state FROM messages WHERE id = ANY(%s) AND made_on = ANY(%s) ORDER BY id FOR UPDATE",
         [list(ids), _days(ids)],
     )
-    return dict(rows.fetchall())
+    return {id_: resends for id_, resends, state in rows if state == "uncertain"}
 
 
 def notify(database: Database) -> None:

@@ -264,9 +264,11 @@ SELECT id, (SELECT max(no) + 1 FROM chunks WHERE run_id = r.id), organization_id
 FROM runs r WHERE id = %(run)s
 RETURNING no
 """
+FENCES_OF_A_SEND = 1_000_000
+"""A row of the outbox that is made again has fences beyond those of the rows before it, whose couriers may live."""
 _ENQUEUE = """
-INSERT INTO outbox (message_id, organization_id, run_id, channel, chunk_no)
-SELECT m.id, m.organization_id, m.run_id, m.channel, %(chunk)s
+INSERT INTO outbox (message_id, organization_id, run_id, channel, chunk_no, fence)
+SELECT m.id, m.organization_id, m.run_id, m.channel, %(chunk)s, m.resends * %(fences)s
 FROM messages m WHERE m.id = ANY(%(ids)s) AND m.made_on = ANY(%(days)s)
 """
 
@@ -282,7 +284,7 @@ def enqueue_again(session: Session, run_id: UUID | None, messages: Sequence[Unce
         assert row is not None
         chunk_no = row[0]
     ids = [message.id for message in messages]
-    connection.execute(_ENQUEUE, {"ids": ids, "days": _days(ids), "chunk": chunk_no})
+    connection.execute(_ENQUEUE, {"ids": ids, "days": _days(ids), "chunk": chunk_no, "fences": FENCES_OF_A_SEND})
 
 
 def _days(ids: Iterable[UUID]) -> list[date]:

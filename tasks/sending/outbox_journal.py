@@ -199,11 +199,18 @@ class OutboxJournal:
         self._tell(session, decided)
 
     def _keep_evidence(self, late: Sequence[_Decided]) -> None:
-        """True answers of claims that ran out: uncertain → accepted or failed."""
+        """True answers of claims that ran out: uncertain → accepted or failed.
+
+        What was taken once is taken, whatever became of a later send. That it was not says nothing of a later one.
+        """
         with self._database.transaction(None, silent_seconds=SILENT_SECONDS) as session:
             runs = _locked_runs(session, [claimed for claimed, _ in late])
-            states = outbox.states_of(session, [result.id for _, result in late])
-            uncertain = [pair for pair in late if states.get(pair[1].id) == MessageState.UNCERTAIN.value]
+            sends = outbox.uncertain_sends(session, [result.id for _, result in late])
+            uncertain = [
+                (claimed, result)
+                for claimed, result in late
+                if result.id in sends and (result.state is MessageState.ACCEPTED or claimed.send == sends[result.id])
+            ]
             if not uncertain:
                 return
             results = [result for _, result in uncertain]
