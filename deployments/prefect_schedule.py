@@ -93,10 +93,16 @@ def _schedule(database: Database, settings: Settings, run: Scheduled) -> None:
                 _link(campaign, run.flow_run_id)
             else:
                 _cancel_in_prefect(settings, run.flow_run_id)
-        elif campaign.status == CampaignStatus.DRAFT.value:
+        elif campaign.status == CampaignStatus.DRAFT.value and _is_scheduled_still(settings, run.flow_run_id):
             values = {"scheduled_at": run.at, "schedule_flow_run_id": run.flow_run_id}
             move_campaign(session, campaign.organization_id, campaign.id, CampaignStatus.SCHEDULED, **values)
             _audit(session, campaign, "campaign.scheduled", {"scheduled_at": run.at.isoformat()})
+
+
+def _is_scheduled_still(settings: Settings, flow_run_id: UUID) -> bool:
+    """Another courier may have cancelled it since the list was made, because the campaign was unscheduled. With the
+    campaign locked: who cancels it holds that lock until the campaign is no longer linked with it."""
+    return flow_run_id in states_in_prefect(settings, [flow_run_id], of=["SCHEDULED"])
 
 
 def _see_to_missing(database: Database, settings: Settings, missing: Sequence[Campaign]) -> None:
