@@ -30,7 +30,7 @@ class Action(StrEnum):
     RESET = "reset"  # the same by a TCP reset: what was on its way is lost
     GARBAGE = "garbage"  # something that is not SMTP is sent, nothing is accepted
     HANG = "hang"  # nothing is ever sent or read again on this connection
-    SLOW = "slow"  # the usual reply, after `seconds`
+    SLOW = "slow"  # the usual reply, after `seconds`; at rcpt and final
     ACCEPT_CLOSE = "accept_close"  # accepted and logged, then closed without a reply
     ACCEPT_RESET = "accept_reset"
     ACCEPT_GARBAGE = "accept_garbage"
@@ -73,7 +73,11 @@ class Fault(BaseModel):
 
     @model_validator(mode="after")
     def _possible(self) -> "Fault":
-        if self.action in ACCEPTING and self.at is not Step.FINAL:
+        if (
+            self.action in ACCEPTING
+            and self.at is not Step.FINAL
+            and (self.action, self.at) != (Action.SLOW, Step.RCPT)
+        ):
             raise ValueError(f"{self.action} needs a message, so it goes with at=final only")
         if self.recipient is not None and self.at in {Step.CONNECT, Step.MAIL}:
             raise ValueError(f"no recipient is known at {self.at}")

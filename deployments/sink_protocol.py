@@ -244,11 +244,9 @@ class SinkConnection(Replies):
         if fault is not None and fault.action is not Action.SLOW:
             self._follow(fault)
         elif delay:
-            self._flush()
-            self._waiting = True
-            asyncio.get_running_loop().call_later(delay, self._late_reply)
+            self._reply_late(delay, self._queued())
         else:
-            self._reply_accepted()
+            self._replies.append(self._queued())
 
     def _accept(self, body: bytes, recipients: list[str]) -> None:
         self._accepted += 1
@@ -264,12 +262,17 @@ class SinkConnection(Replies):
         self._sender = None
         self._recipients = []
 
-    def _reply_accepted(self) -> None:
-        self._replies.append(b"250 2.0.0 Ok: queued as %X-%X\r\n" % (self._number, self._accepted))
+    def _queued(self) -> bytes:
+        return b"250 2.0.0 Ok: queued as %X-%X\r\n" % (self._number, self._accepted)
 
-    def _late_reply(self) -> None:
+    def _reply_late(self, seconds: float, reply: bytes) -> None:
+        self._flush()
+        self._waiting = True
+        asyncio.get_running_loop().call_later(seconds, self._go_on, reply)
+
+    def _go_on(self, reply: bytes) -> None:
         self._waiting = False
-        self._reply_accepted()
+        self._replies.append(reply)
         self._work()
 
 

@@ -30,8 +30,15 @@ class Replies(asyncio.Protocol):
         if fault is None:
             self._replies.append(reply)
             return True
+        if fault.action is Action.SLOW:
+            self._reply_late(fault.seconds, reply)
+            return True
         self._follow(fault)
         return fault.action is Action.REPLY and fault.reply[0] in "23"
+
+    def _reply_late(self, seconds: float, reply: bytes) -> None:
+        """Reply after a while; nothing is read meanwhile."""
+        raise NotImplementedError
 
     def _follow(self, fault: Fault) -> None:
         if fault.action is Action.REPLY:

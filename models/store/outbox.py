@@ -20,6 +20,7 @@ from models.rules.ids import made_on
 from models.rules.lifecycle import RunKind
 from models.session import Database, driver
 from models.store.messages import PlannedMessage
+from models.store.outbox_clearance import IS_SUPPRESSED, RESENT
 from models.store.outbox_counts import Place
 from models.store.resent import Resent, read_resent
 from models.store.uncertain import FENCES_OF_A_SEND, note
@@ -103,19 +104,13 @@ UPDATE messages SET state = 'planned'
 WHERE id = ANY(%(ids)s) AND made_on = ANY(%(days)s) AND state = 'deferred'
 """
 
-_READ = """
+_READ = f"""
 SELECT m.id, m.position, m.recipient, m.variables::text, m.tries,
        coalesce(extract(epoch FROM now() - m.first_tried_at) / 3600, 0)::float, m.content_id, m.to_name, m.cost,
-       EXISTS (SELECT 1 FROM suppressions s
-               WHERE s.organization_id = m.organization_id AND s.channel = m.channel AND s.recipient = m.recipient
-                 AND (s.expires_at IS NULL OR s.expires_at > now())),
-       CASE WHEN m.resends > 0 THEN (
-           SELECT ARRAY[r.kind, r.state, r.quiet_hours::text, extract(epoch FROM now())::text] FROM runs r
-           WHERE r.id = m.run_id) END,
-       CASE WHEN m.resends > 0 THEN m.provider END
+       {IS_SUPPRESSED}, {RESENT}, CASE WHEN m.resends > 0 THEN m.provider END
 FROM messages m WHERE m.id = ANY(%(ids)s) AND m.made_on = ANY(%(days)s) AND m.state = 'planned'
 ORDER BY m.id
-"""
+"""  # noqa: S608
 
 
 def claim(

@@ -7,11 +7,11 @@ vocabulary of the engine; a vendor's words stay in the vendor's file.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from math import inf
 from typing import NamedTuple, Protocol, runtime_checkable
 from uuid import UUID
 
 from models.rules.reports import Report
+from tasks.providers.until import NEVER, Until
 
 LATE = "late"
 
@@ -130,11 +130,11 @@ class Provider(Protocol):
     name: str
     capabilities: Capabilities
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:
         """Hand the messages over; one outcome each, in the same order. Never raises for a message's sake.
 
-        What is not begun by `until` (time.monotonic) comes back UNSENT with the code LATE: what is known about its
-        recipient is out of date by then. A provider whose call takes no time need not look at it.
+        What is not begun by `until` comes back UNSENT with the code LATE: what is known about its recipient is out of
+        date by then. It may be moved on meanwhile. A provider whose call takes no time need not look at it.
 
         Several calls may be open at once. A cancelled or aborted call leaves nothing unsaid: it returns at once (a
         cancelled one does not raise CancelledError), what was handed over and not answered is UNCERTAIN, what was not

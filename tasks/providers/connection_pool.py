@@ -11,10 +11,10 @@ import socket
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from math import inf
 from typing import Any, Generic, Protocol, TypeVar
 
 from tasks.providers.open_calls import ItemT, OpenCall, ResultT, WaitingQueue
+from tasks.providers.until import NEVER, Until
 
 LONGEST_PAUSE = 30.0  # seconds
 _CLOSE_SECONDS = 2.0
@@ -110,7 +110,7 @@ class ConnectionPool(ABC, Generic[ItemT, ResultT, ConnectionT]):
 
     # -- calls
 
-    async def _give(self, items: Sequence[ItemT], until: float = inf) -> list[ResultT]:
+    async def _give(self, items: Sequence[ItemT], until: Until = NEVER) -> list[ResultT]:
         """What became of each, in order. A cancelled call does not raise: it returns at once with what is known."""
         self._loop = asyncio.get_running_loop()
         call: OpenCall[ItemT, ResultT] = OpenCall(items, self._loop.create_future(), until)

@@ -10,7 +10,6 @@ import contextlib
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 
 from tasks.providers.base import LATE
 from tasks.providers.connection_pool import ConnectionPool
@@ -28,6 +27,7 @@ from tasks.providers.http_exchange import (
     Unwritten,
 )
 from tasks.providers.open_calls import WaitingQueue
+from tasks.providers.until import NEVER, Until
 
 _BEGUN_AT_MOST = 3  # times that one request is begun, where connections break before it is written whole
 _CONNECT_SECONDS = 10.0
@@ -77,7 +77,7 @@ class HttpClient(ConnectionPool[Request, Result, HttpConnection]):
     def __repr__(self) -> str:
         return f"HttpClient({self._server!r})"
 
-    async def exchange(self, requests: Sequence[Request], until: float = inf) -> list[Result]:
+    async def exchange(self, requests: Sequence[Request], until: Until = NEVER) -> list[Result]:
         """What became of each, in order. `until`, cancelling and aborting are as in `Provider.send`."""
         return await self._give(requests, until)
 

@@ -12,7 +12,6 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
 
 import orjson
 
@@ -30,6 +29,7 @@ from tasks.providers.http_exchange import (
     Unwritten,
     retry_after_seconds,
 )
+from tasks.providers.until import NEVER, Until
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +131,7 @@ class HttpProvider:
     def __repr__(self) -> str:
         return f"HttpProvider({self.name}, {self._client!r})"
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:
         """See Provider.send. A cancelled call does not raise: it returns at once with what is known."""
         outcomes: dict[int, Outcome] = {}
         for places in await self._send(messages, range(len(messages)), until, outcomes):
@@ -147,7 +147,7 @@ class HttpProvider:
         await self._client.close()
 
     async def _send(
-        self, messages: Sequence[OutgoingMessage], places: Sequence[int], until: float, outcomes: dict[int, Outcome]
+        self, messages: Sequence[OutgoingMessage], places: Sequence[int], until: Until, outcomes: dict[int, Outcome]
     ) -> list[list[int]]:
         """Send those at `places`, and add their outcomes; returns the places of messages that were refused together."""
         part = [messages[place] for place in places]
@@ -163,7 +163,7 @@ class HttpProvider:
         outcomes.update((places[place], outcome) for place, outcome in found.items())
         return refused
 
-    async def _exchange(self, calls: Sequence[Call], until: float) -> list[Result]:
+    async def _exchange(self, calls: Sequence[Call], until: Until) -> list[Result]:
         """What became of each call. The word of a second request counts only where it is yes: a no may be about itself,
         and the first one taken."""
         results = await self._client.exchange([call.request for call in calls], until)
@@ -177,7 +177,7 @@ class HttpProvider:
         return results
 
     async def _divide(
-        self, messages: Sequence[OutgoingMessage], places: list[int], until: float, outcomes: dict[int, Outcome]
+        self, messages: Sequence[OutgoingMessage], places: list[int], until: Until, outcomes: dict[int, Outcome]
     ) -> None:
         """A whole batch was refused, for one of its messages perhaps: send it half by half until it is found.
 

@@ -6,14 +6,14 @@ from tasks.providers.open_calls import OpenCall, WaitingQueue
 MessageCall = OpenCall[OutgoingMessage, Outcome]
 MessageSlot = tuple[MessageCall, int]
 
-_TOO_LATE = Outcome(OutcomeKind.UNSENT, code=LATE, detail="Its turn did not come in time.")
+TOO_LATE = Outcome(OutcomeKind.UNSENT, code=LATE, detail="Its turn did not come in time.")
 
 
 class MessageQueue(WaitingQueue[OutgoingMessage, Outcome]):
     """See WaitingQueue. What was offered to `limit` connections and handed over to none is deferred."""
 
     def __init__(self, limit: int) -> None:
-        super().__init__(limit, _deferred, _TOO_LATE)
+        super().__init__(limit, _deferred, TOO_LATE)
 
 
 def _deferred(code: str, detail: str) -> Outcome:

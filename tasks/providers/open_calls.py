@@ -12,6 +12,8 @@ from math import inf
 from time import monotonic
 from typing import Generic, TypeVar
 
+from tasks.providers.until import NEVER, Until
+
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 
@@ -21,14 +23,14 @@ class OpenCall(Generic[ItemT, ResultT]):
 
     __slots__ = ("finished", "items", "missing", "over", "results", "tries", "until")
 
-    def __init__(self, items: Sequence[ItemT], finished: asyncio.Future[None], until: float = inf) -> None:
+    def __init__(self, items: Sequence[ItemT], finished: asyncio.Future[None], until: Until = NEVER) -> None:
         self.items = items
         self.results: list[ResultT | None] = [None] * len(items)
         self.missing = len(items)
         self.over = not items  # nothing more may be handed over for it
         self.tries: dict[int, int] = {}  # by index, only for items whose connection broke
         self.finished = finished
-        self.until = until  # time.monotonic; what is not begun by then is not begun
+        self.until = until  # what is not begun by then is not begun
 
     def settle(self, index: int, result: ResultT) -> None:
         """Record what became of one item; a second word about the same item is ignored."""
@@ -82,8 +84,8 @@ class WaitingQueue(Generic[ItemT, ResultT]):
             call, index = slot
             if call.over:
                 continue
-            if call.until != inf and (now := monotonic()) + in_seconds > call.until:
-                if now <= call.until:
+            if (until := call.until.at) != inf and (now := monotonic()) + in_seconds > until:
+                if now <= until:
                     slots.appendleft(slot)
                     return None
                 call.settle(index, self._too_late)

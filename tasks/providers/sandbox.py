@@ -3,11 +3,11 @@
 import asyncio
 import re
 from collections.abc import Mapping, Sequence
-from math import inf
 from uuid import UUID
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage, Sought
 from tasks.providers.sandbox_reports import DELIVERED, reports_of
+from tasks.providers.until import NEVER, Until
 
 _LONGEST_WAIT = 60.0
 _MAGIC = re.compile(
@@ -99,7 +99,7 @@ class SandboxProvider:
         self._stop = asyncio.Event()
         self._stopped = False
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:
         """See Provider.send; the whole call takes as long as its slowest recipient, and begins with all at once."""
         del until
         self._loop = asyncio.get_running_loop()

@@ -9,10 +9,10 @@ import logging
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from math import inf
 
 from models.errors import ExoSendError
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.providers.until import NEVER, Until
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ class SigningProvider:
     def __repr__(self) -> str:
         return f"SigningProvider({self._inner!r})"
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:
         """See Provider.send."""
         parts = [
             asyncio.create_task(self._part(messages[start : start + _TOGETHER], until))
@@ -49,7 +49,7 @@ class SigningProvider:
                 await asyncio.wait(parts)
         return [outcome for part in parts for outcome in part.result()]
 
-    async def _part(self, messages: Sequence[OutgoingMessage], until: float) -> list[Outcome]:
+    async def _part(self, messages: Sequence[OutgoingMessage], until: Until) -> list[Outcome]:
         try:
             made = await asyncio.get_running_loop().run_in_executor(self._threads, _signed, messages)
         except asyncio.CancelledError:

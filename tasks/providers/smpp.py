@@ -2,7 +2,6 @@
 
 import ssl
 from collections.abc import Sequence
-from math import inf
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
 from tasks.providers.connection_pool import ConnectionPool
@@ -11,6 +10,7 @@ from tasks.providers.smpp_link import BindRefusedError
 from tasks.providers.smpp_opening import open_link, unreachable
 from tasks.providers.smpp_session import SmppSession
 from tasks.providers.smpp_url import SmppAddress, parse_smpp_url
+from tasks.providers.until import NEVER, Until
 
 _MESSAGES_PER_CALL = 500
 _OFFERED_AT_MOST = 3  # times, where connections break before a message is handed over
@@ -47,7 +47,7 @@ class SmppProvider(ConnectionPool[OutgoingMessage, Outcome, SmppSession]):
     def __repr__(self) -> str:
         return f"SmppProvider({self._address.host}:{self._address.port})"
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:
         """See Provider.send. A cancelled call does not raise: it returns at once with what is known."""
         return await self._give(messages, until)
 

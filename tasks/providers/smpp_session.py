@@ -2,11 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from time import monotonic
 from typing import Protocol
 
-from tasks.providers.base import LATE, Outcome, OutcomeKind
-from tasks.providers.message_queue import MessageCall, MessageSlot
+from tasks.providers.base import Outcome, OutcomeKind
+from tasks.providers.message_queue import TOO_LATE, MessageCall, MessageSlot
 from tasks.providers.smpp_flight import Flight, bodies_of, may_be_completed, verdict
 from tasks.providers.smpp_link import SmppLink
 from tasks.providers.smpp_pdu import GENERIC_NACK, RESPONSE, SUBMIT_SM, Pdu, next_sequence, pdu, text_of
@@ -113,8 +112,8 @@ class SmppSession(SmppLink):
                     continue
             if flight.call.over:
                 continue
-            if monotonic() > flight.call.until:
-                flight.settle(Outcome(OutcomeKind.UNSENT, code=LATE, detail="Its turn did not come in time."))
+            if flight.call.until.is_past():
+                flight.settle(TOO_LATE)
                 continue
             return flight
 

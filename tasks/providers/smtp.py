@@ -5,7 +5,6 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from math import inf
 from uuid import UUID
 
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage
@@ -14,6 +13,7 @@ from tasks.providers.smtp_connection import SessionRefusedError, open_connection
 from tasks.providers.smtp_queue import SmtpQueue
 from tasks.providers.smtp_session import SmtpSession
 from tasks.providers.smtp_url import SmtpAddress, parse_smtp_url
+from tasks.providers.until import NEVER, Until
 
 _MESSAGES_PER_CALL = 500
 _FRESH_TRIES = 3  # connections that a message is offered to beyond those that may all have gone stale together
@@ -66,7 +66,7 @@ class SmtpProvider(ConnectionPool[OutgoingMessage, Outcome, SmtpSession]):
     def __repr__(self) -> str:
         return f"SmtpProvider({self._address.host}:{self._address.port})"
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:
         """See Provider.send. A cancelled call does not raise: it returns at once with what is known."""
         if self._return_path is not None:
             messages = [message._replace(sender=self._return_path(message.id)) for message in messages]

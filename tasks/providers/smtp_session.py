@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol, cast
 
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage
-from tasks.providers.message_queue import MessageSlot
+from tasks.providers.message_queue import TOO_LATE, MessageSlot
 from tasks.providers.smtp_breaks import BreakableSession, Stoppable
 from tasks.providers.smtp_commands import EnvelopeCommands, ServerOffer, dot_stuffed
 from tasks.providers.smtp_queue import SmtpQueue
@@ -191,6 +191,12 @@ class SmtpSession(BreakableSession):
         if call.over or self._owner.stopped:
             # The server waits for a body that nobody may send any more; a dot would send an empty message.
             self.drop("sending was stopped")
+            return
+        if call.until.is_past():  # the mail server took that long with the envelope: it does its part, and no body goes
+            self._offered = None
+            call.settle(index, TOO_LATE)
+            self._owner.session_progressed()
+            self.drop("what is known of the recipient is out of date")
             return
         body = dot_stuffed(call.items[index].content)
         self._offered = None

@@ -14,6 +14,7 @@ from models.store import circuits
 from models.store.circuits import Standing
 from models.store.rate_buckets import give_back_tokens, take_in_debt
 from tasks.providers.base import Outcome
+from tasks.providers.until import Until
 from tasks.sending.circuit import Circuit, needs_noting
 
 log = logging.getLogger(__name__)
@@ -50,13 +51,13 @@ class AccountStates:
             await asyncio.to_thread(self._circuit(name).note, outcomes, troubled=troubled)
             self._read_at = float("-inf")
 
-    async def take(self, name: str, count: int, until: float) -> bool:
+    async def take(self, name: str, count: int, until: Until) -> bool:
         """Take tokens for messages that are another account's by plan, and wait for them; False, and none is taken,
-        where they are not there by `until` (time.monotonic)."""
+        where they are not there by `until`."""
         limit = self.limits.get(name)
         if limit is None:
             return True
-        wait = await asyncio.to_thread(self._take, limit, count, until - time.monotonic())
+        wait = await asyncio.to_thread(self._take, limit, count, until.at - time.monotonic())
         if wait is None:
             return False
         await asyncio.sleep(wait)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from models.errors import StaleLease
@@ -22,6 +23,7 @@ from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import LATE, OutgoingMessage, Provider
 from tasks.sending.circuit import needs_noting
 from tasks.sending.composing import Composers, compose_window
+from tasks.sending.freshness import FRESH_SECONDS, fresh_until, kept_fresh
 from tasks.sending.handing_over import Ready, allowed, hand_over
 from tasks.sending.journal import NO_CLEARANCE, Clearance, Journal
 from tasks.sending.lease_keeper import LeaseKeeper
@@ -35,8 +37,6 @@ log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _Opening = asyncio.Task[OpenChunk | None]
 
-_FRESH_SECONDS = 1.5  # at the hand-over nothing looked up may be older than two seconds; looking takes milliseconds
-_LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _WATCH_SECONDS = 0.25
 
 
@@ -119,7 +119,7 @@ class Drainer:
                     if self.is_ahead and not following and not lease.probes and not self.rate.asks:
                         opening = self._start_open()
                 try:
-                    ready = await self._compose_all(following)
+                    ready = await compose_window(self.composers, following, self.journal.insist)
                 finally:  # whatever broke, what is out is heard to its end: the answers are known here only
                     chunk.answered, chunk.done = await sending, k + 1
                 if step is None:
@@ -180,7 +180,7 @@ class Drainer:
         if chunk is None or not chunk.windows:
             return chunk
         try:
-            chunk.ready = await self._compose_all(chunk.windows[0])
+            chunk.ready = await compose_window(self.composers, chunk.windows[0], self.journal.insist)
         except StaleLease as error:
             log.warning("%s", error)
             chunk.windows, chunk.is_lost = [], True
@@ -211,7 +211,7 @@ class Drainer:
             return NO_CLEARANCE
         if announce is not None and not self.stop():
             clearance = await self._start_step(announce[0], [], announce[1], window)
-        if clearance.go and time.monotonic() - clearance.checked_at > _FRESH_SECONDS:
+        if clearance.go and time.monotonic() - clearance.checked_at > FRESH_SECONDS:
             clearance = await self._in_thread(lambda: self.journal.check(window))
         if not clearance.go or self.stop() or self.keeper.is_lost():
             self.rate.put_back()
@@ -241,29 +241,25 @@ class Drainer:
         while not self.stop() and (left := until - time.monotonic()) > 0:
             await asyncio.sleep(min(left, _WATCH_SECONDS))
 
-    async def _compose_all(self, window: Sequence[PlannedMessage]) -> list[OutgoingMessage | Result]:
-        return await compose_window(self.composers, window, self.journal.insist)
-
     async def _send(
         self, window: Sequence[PlannedMessage], ready: Sequence[OutgoingMessage | Result], clearance: Clearance
     ) -> Answered:
-        """Hand a window over. What a slow server leaves until the look-up is old is looked up again."""
+        """Hand a window over. What is left when a look-up shows that something changed is handed over anew."""
         answered = Answered([], [], [])
         left: Sequence[Ready] = list(zip(window, ready, strict=True))
         watch = asyncio.create_task(self._watch())
         try:
             while going := allowed(left, clearance, self.quiet_hours, answered.held_back):
-                until = max(clearance.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
-                outcomes = await hand_over(self.provider, [made for _, made in going], until)
-                left = [pair for pair, outcome in zip(going, outcomes, strict=True) if outcome.code == LATE]
-                if left:
-                    clearance = await self._look_again([message for message, _ in left])
+                until = fresh_until(clearance.checked_at)
+                async with kept_fresh(until, partial(self._is_unchanged, going)):
+                    outcomes = await hand_over(self.provider, [made for _, made in going], until)
+                late = [pair for pair, outcome in zip(going, outcomes, strict=True) if outcome.code == LATE]
+                clearance = await self._look_again([message for message, _ in late]) if late else clearance
                 for (message, _), outcome in zip(going, outcomes, strict=True):
                     if outcome.code != LATE or not clearance.go:
                         answered.messages.append(message)
                         answered.outcomes.append(outcome)
-                if not clearance.go:
-                    break
+                left = late if clearance.go else []
         finally:
             watch.cancel()
         self.rate.put_back_for(window, answered.held_back)
@@ -280,6 +276,10 @@ class Drainer:
         except StaleLease as error:
             log.warning("%s", error)
             return NO_CLEARANCE
+
+    async def _is_unchanged(self, going: Sequence[Ready]) -> bool:
+        clearance = await self._look_again([message for message, _ in going])
+        return clearance.go and len(allowed(going, clearance, self.quiet_hours, held_back=[])) == len(going)
 
     def _results(self, answered: Answered | None) -> list[Result]:
         """Made, and counted, while the next window is out: the connections wait for nothing."""

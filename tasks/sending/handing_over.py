@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from models.rules.quiet_hours import QuietHours, QuietNow
 from models.store.messages import PlannedMessage, Result
 from tasks.providers.base import Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.providers.until import Until
 from tasks.sending.journal import Clearance
 from tasks.sending.results import quiet_result, suppressed_result
 
@@ -19,7 +20,7 @@ _MOST_CALLS = 64  # one recipient among 500 is found in 20 calls; a provider tha
 _TRIES = 3
 
 
-async def hand_over(provider: Provider, messages: Sequence[OutgoingMessage], until: float) -> Sequence[Outcome]:
+async def hand_over(provider: Provider, messages: Sequence[OutgoingMessage], until: Until) -> Sequence[Outcome]:
     """The outcome of each message, in order; never raises. `until` is as in `Provider.send`.
 
     A provider must not raise. If one does, nobody knows what it handed over: all of the window is uncertain. One that
@@ -38,7 +39,7 @@ async def hand_over(provider: Provider, messages: Sequence[OutgoingMessage], unt
 class _Calls:
     """What may still be asked about a window."""
 
-    def __init__(self, provider: Provider, until: float) -> None:
+    def __init__(self, provider: Provider, until: Until) -> None:
         self._provider = provider
         self._until = until
         self._left = _MOST_CALLS
@@ -67,7 +68,7 @@ class _Calls:
         return await _send(self._provider, messages, self._until)
 
 
-async def _send(provider: Provider, messages: Sequence[OutgoingMessage], until: float) -> Sequence[Outcome] | None:
+async def _send(provider: Provider, messages: Sequence[OutgoingMessage], until: Until) -> Sequence[Outcome] | None:
     """The outcomes; None where the provider's code failed."""
     try:
         outcomes = await provider.send(messages, until)

@@ -5,7 +5,6 @@ import contextlib
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from math import inf
 
 from models.errors import SetupError
 from models.session import Database
@@ -13,6 +12,7 @@ from models.settings import Settings
 from models.store.provider_accounts import Account
 from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMessage, Provider
 from tasks.providers.registry import open_provider, provider_of
+from tasks.providers.until import NEVER, Until
 from tasks.sending.account_states import AccountStates
 from tasks.sending.router import Router
 from tasks.sending.routes import Route, Routes
@@ -31,7 +31,7 @@ class Unusable:
         self.capabilities = Capabilities(messages_per_call=500, idempotent=False, answer_timeout_seconds=60)
         self._why = why
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:  # noqa: ARG002
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:  # noqa: ARG002
         """See Provider.send."""
         return [Outcome(OutcomeKind.UNSENT, code="account", detail=self._why)] * len(messages)
 

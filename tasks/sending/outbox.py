@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 
 import psycopg
@@ -21,6 +22,7 @@ from models.settings import Settings
 from models.store.messages import Result
 from models.store.outbox import Claimed, renew
 from tasks.providers.base import LATE, Outcome, OutcomeKind, OutgoingMessage
+from tasks.sending.freshness import FRESH_SECONDS, LEAST_SECONDS, fresh_until, kept_fresh
 from tasks.sending.open_routes import OpenRoutes
 from tasks.sending.outbox_composing import OutboxComposers
 from tasks.sending.outbox_journal import Answer, Claims, OutboxJournal
@@ -34,8 +36,6 @@ _T = TypeVar("_T")
 
 POLL_SECONDS = 0.05
 _SOON_SECONDS = 0.02  # where there was something there is more: not every commit is told of
-_FRESH_SECONDS = 1.5  # at the hand-over nothing that was looked up may be older than two seconds
-_LEAST_SECONDS = 0.25  # a look-up that took that long itself must still let something go out
 _THREADS = 4
 _AWAY_SECONDS = 0.25
 _EVIDENCE_SECONDS = 300.0
@@ -141,15 +141,15 @@ class OutboxSender:
             log.error("A window of the outbox broke; its claims run out.", exc_info=error)
 
     async def _deliver(self, journal: OutboxJournal, window: Window) -> None:
-        answers, said = await self._answers(window)
+        answers, said = await self._answers(journal, window)
         self._windows.learn(window)
         await self._in_thread(lambda: self._record(journal, answers, said))
         self.sent += len(answers)
 
-    async def _answers(self, window: Window) -> tuple[list[Answer], list[Said]]:
+    async def _answers(self, journal: OutboxJournal, window: Window) -> tuple[list[Answer], list[Said]]:
         """What is to be recorded, and what the providers said."""
         if window.wait:
-            await asyncio.sleep(min(window.wait, _FRESH_SECONDS + _LEAST_SECONDS))
+            await asyncio.sleep(min(window.wait, FRESH_SECONDS + LEAST_SECONDS))
         try:
             made = await self._composers.made_of(window.claimed, self._in_thread)
         except DATABASE_AWAY:
@@ -159,19 +159,25 @@ class OutboxSender:
         # Reading a content took that long, which is at hand next time; or others had taken what was there of a rate; or
         # Postgres was away, and the claim may have run out. One that took that long itself may still go out at once:
         # where all of them do nothing else ever would.
-        fresh_until = max(window.checked_at + _FRESH_SECONDS, window.claimed_at + _LEAST_SECONDS)
-        if time.monotonic() > fresh_until:
+        if time.monotonic() > max(window.checked_at + FRESH_SECONDS, window.claimed_at + LEAST_SECONDS):
             return answers + [Answer(claimed, None) for claimed, _ in going], []
-        until = max(window.checked_at + _FRESH_SECONDS, time.monotonic() + _LEAST_SECONDS)
+        until = fresh_until(window.checked_at)
         window.is_handed_over = True
         try:
-            said = await hand_over_by_routes(self._open_routes(), going, until, window.providers)
+            async with kept_fresh(until, partial(self._is_unchanged, journal, [claimed for claimed, _ in going])):
+                said = await hand_over_by_routes(self._open_routes(), going, until, window.providers)
         finally:
             window.is_handed_over = False
         for each in said:
             for claimed, outcome in zip(each.claims, each.outcomes, strict=True):
                 answers.append(Answer(claimed, self._result(claimed, outcome, each.provider)))
         return answers, said
+
+    async def _is_unchanged(self, journal: OutboxJournal, claims: Sequence[Claimed]) -> bool:
+        try:
+            return await self._in_thread(lambda: journal.is_unchanged(claims))
+        except DATABASE_AWAY:
+            return False
 
     def _going(
         self, claims: Sequence[Claimed], made: Sequence[OutgoingMessage | Result], answers: list[Answer]

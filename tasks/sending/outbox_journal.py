@@ -23,6 +23,7 @@ from models.store.ledger import post
 from models.store.message_references import keep_references
 from models.store.messages import Result, record_by_id
 from models.store.outbox import Claimed
+from models.store.outbox_clearance import read_clearance
 from models.store.outbox_counts import Place, count_decided
 from models.store.rollups import count_sent
 from models.store.runs import lock_run, settle_run
@@ -35,7 +36,7 @@ from tasks.sending.open_routes import OpenRoutes
 from tasks.sending.outbox_circuits import OutboxCircuits
 from tasks.sending.outbox_rate import OutboxRate
 from tasks.sending.rate import account_limit
-from tasks.sending.results import count_results
+from tasks.sending.results import count_results, held_back_result
 from tasks.sending.sender_rates import SenderRates
 from tasks.webhooks.telling import tell_results
 
@@ -169,6 +170,16 @@ class OutboxJournal:
         ]
         if late:
             self._keep_evidence(late)
+
+    def is_unchanged(self, claims: Sequence[Claimed]) -> bool:
+        """Whether all that was claimed may still be handed over: nobody opted out, and no run was paused, meanwhile."""
+        with self._database.transaction(None) as session:
+            now = read_clearance(session, [claimed.message.id for claimed in claims])
+        for claimed in claims:
+            is_suppressed, resent = now.get(claimed.message.id, (True, None))
+            if is_suppressed or (resent and held_back_result(claimed.message, resent.run_state, resent.quiet)):
+                return False
+        return True
 
     def _write(self, session: Session, answers: Sequence[Answer]) -> None:
         if not answers:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from models.store.outbox import Claimed
 from tasks.providers.base import Outcome, OutgoingMessage, Provider
+from tasks.providers.until import Until
 from tasks.sending.handing_over import hand_over
 from tasks.sending.open_routes import OpenRoutes
 from tasks.sending.routes import Route
@@ -38,7 +39,7 @@ def bound_to_account(opened: OpenRoutes, claimed: Claimed, message: OutgoingMess
 
 
 async def hand_over_by_routes(
-    opened: OpenRoutes, going: Sequence[Going], until: float, out: list[Provider]
+    opened: OpenRoutes, going: Sequence[Going], until: Until, out: list[Provider]
 ) -> list[Said]:
     """What each provider says of its messages. `out` is told which providers have some, for whoever cuts them off."""
     groups: dict[Route, list[Going]] = defaultdict(list)
@@ -48,7 +49,7 @@ async def hand_over_by_routes(
 
 
 async def _by_route(
-    opened: OpenRoutes, route: Route, going: Sequence[Going], until: float, out: list[Provider]
+    opened: OpenRoutes, route: Route, going: Sequence[Going], until: Until, out: list[Provider]
 ) -> Said:
     provider = opened.hold(route)
     out.append(provider)

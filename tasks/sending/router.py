@@ -11,12 +11,12 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import inf
 
 from models.rules.circuit import PROBE_MESSAGES
 from models.rules.phone import country_of
 from models.rules.routing import Way, ways_of
 from tasks.providers.base import LATE, Capabilities, Outcome, OutcomeKind, OutgoingMessage, Provider
+from tasks.providers.until import NEVER, Until
 from tasks.sending.account_states import AccountStates
 from tasks.sending.circuit import Reading, is_of_account, pause_asked_for, read_outcomes
 from tasks.sending.handing_over import hand_over
@@ -65,13 +65,13 @@ class Router:
         )
         self._asks_country = any(way.countries is not None for way in self.ways)
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:
         """See Provider.send. What could not begin by `until` at another account is late as well."""
         going = [_Going(self.ways_of(message)) for message in messages]
         outcomes: list[Outcome | None] = [None] * len(messages)
         is_first = True
         while places := [place for place, outcome in enumerate(outcomes) if outcome is None]:
-            if not is_first and time.monotonic() > until:
+            if not is_first and until.is_past():
                 return [outcome or _late() for outcome in outcomes]
             try:
                 groups = await self._grouped(going, places)
@@ -128,7 +128,7 @@ class Router:
         return groups
 
     async def _send_by(
-        self, name: str, given: Sequence[tuple[_Going, OutgoingMessage]], until: float
+        self, name: str, given: Sequence[tuple[_Going, OutgoingMessage]], until: Until
     ) -> Sequence[Outcome]:
         messages = [message for _, message in given]
         moved = sum(not going.is_first for going, _ in given)

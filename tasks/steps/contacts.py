@@ -10,8 +10,8 @@ from prefect.runtime import flow_run
 from models.store.imports import ImportCounts
 from tasks.runs.alive import staying_alive
 from tasks.runs.importing import run_import
+from tasks.steps.best_effort import best_effort
 from tasks.steps.engine import flow_database, flow_settings, served_run
-from tasks.steps.reports import best_effort
 
 
 @task(name="import", cache_policy=NO_CACHE)

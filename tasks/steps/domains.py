@@ -8,8 +8,8 @@ from prefect.cache_policies import NO_CACHE
 
 from tasks.domains.verifying import Verdict, run_verification
 from tasks.runs.alive import staying_alive
+from tasks.steps.best_effort import best_effort
 from tasks.steps.engine import flow_database, flow_settings, served_run
-from tasks.steps.reports import best_effort
 
 
 @task(name="verify", cache_policy=NO_CACHE)

@@ -15,8 +15,8 @@ from models.store.organizations import read_organization
 from tasks.runs.alive import beating
 from tasks.sending.draining import Drained, drain_runs
 from tasks.sending.tally import Tally
+from tasks.steps.best_effort import best_effort
 from tasks.steps.engine import flow_database, flow_settings, served_run
-from tasks.steps.reports import best_effort
 
 _POLL_SECONDS = 0.5
 _STOP_SECONDS = 15.0

@@ -9,8 +9,8 @@ from prefect.runtime import flow_run
 
 from models.store.reconcile import Difference
 from tasks.runs.reconcile import Reconciled, reconcile
+from tasks.steps.best_effort import best_effort
 from tasks.steps.engine import flow_database
-from tasks.steps.reports import best_effort
 
 _SHOWN_MAX = 500  # rows: a table of more is read by nobody
 

@@ -1,9 +1,6 @@
 """What a run shows in Prefect's UI: the funnel, progress, delivery stats, a summary with links."""
 
-import logging
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from decimal import Decimal
 from uuid import UUID
 
@@ -23,20 +20,10 @@ from models.store.organizations import read_organization
 from models.store.runs import Totals, campaign_totals, find_run
 from models.tables import Run
 from tasks.runs.plan import Planned
+from tasks.steps.best_effort import best_effort
 from tasks.steps.engine import flow_settings
 
-log = logging.getLogger(__name__)
-
 _SHOW_SECONDS = 5.0  # an artifact is a request to the server: one in five seconds, however fast the messages go
-
-
-@contextmanager
-def best_effort() -> Iterator[None]:
-    """What is only shown must not stop what is sent: Prefect's server may be away, or restart."""
-    try:
-        yield
-    except Exception as error:
-        log.warning("Prefect's UI lacks something: %s: %s", type(error).__name__, str(error)[:300])
 
 
 @best_effort()

@@ -72,10 +72,11 @@ def test_a_disk_that_is_full_to_the_last_byte_loses_nobody(tmp_path, trial):
                 postgres.use_up_log_files(writer)  # a server that cannot write its log breaks off at once
             postgres.serve_again()  # its recovery may need room as well
             if process.poll() is not None:
+                database.close()  # what it kept is of the server before
                 engine.expire_leases(run)
                 process = engine.drainer_process(run, sender_environment(engine))
         process.wait(timeout=900)
-        database.close()  # its connections broke
+        database.close()
         engine.expire_leases(run)
         engine.send(run)
         assert engine.close(run) is not None

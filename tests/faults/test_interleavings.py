@@ -22,7 +22,7 @@ from tests.support.witness import Witness
 @pytest.fixture
 def loop(monkeypatch) -> Iterator[asyncio.AbstractEventLoop]:
     """An event loop in a thread; look-ups are made anew for each window, and nothing is waited for."""
-    monkeypatch.setattr(drain, "_FRESH_SECONDS", 0)
+    monkeypatch.setattr(drain, "FRESH_SECONDS", 0)
     monkeypatch.setattr(journal, "_PAUSE_SECONDS", 0)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

@@ -116,7 +116,7 @@ def browser(tmp_path: Path) -> Iterator[Browser]:
     with open_browser(program, tmp_path) as found:
         found.resize(1200, 900)
         yield found
-        assert found.log == [], "the browser had something to complain of"
+        assert found.log == [], f"the browser had something to complain of: {found.log}"
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Sequence
-from math import inf
 from uuid import UUID
 
 import pytest
@@ -10,6 +9,7 @@ import pytest
 from models.rules.ids import run_message_prefix
 from tasks.providers.base import Outcome, OutgoingMessage
 from tasks.providers.sandbox import SandboxProvider
+from tasks.providers.until import NEVER, Until
 
 
 class HandOvers:
@@ -21,7 +21,7 @@ class HandOvers:
         send = SandboxProvider.send
 
         async def seen(
-            provider: SandboxProvider, messages: Sequence[OutgoingMessage], until: float = inf
+            provider: SandboxProvider, messages: Sequence[OutgoingMessage], until: Until = NEVER
         ) -> list[Outcome]:
             self.order += [message.id for message in messages]
             self.last_at = time.monotonic()

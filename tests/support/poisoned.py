@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from tasks.providers.base import Outcome, OutgoingMessage
 from tasks.providers.smtp import SmtpProvider
+from tasks.providers.until import NEVER, Until
 from tasks.sending import composing
 
 ENDS_WITH = 86
@@ -31,7 +32,7 @@ def _in_provider(poison: str) -> None:
     send = SmtpProvider.send
 
     async def send_or_end(
-        self: SmtpProvider, messages: Sequence[OutgoingMessage], until: float = float("inf")
+        self: SmtpProvider, messages: Sequence[OutgoingMessage], until: Until = NEVER
     ) -> list[Outcome]:
         before = next((no for no, message in enumerate(messages) if message.recipient == poison), None)
         if before is None:

@@ -1,7 +1,7 @@
 """Senders that a test moves window by window: the real Drainer and Journal, with a provider that waits to be told.
 
-Each runs as a task on one event loop in a thread. A puppet is quiet when a window is out and the journal has written
-its step, or when it has ended; every move of the test waits for that, so nothing happens between two moves.
+Each is a task on one event loop in a thread. A puppet is quiet when a window is out and the journal wrote its step, or
+when it ended; every move of the test waits for that, so nothing happens between two moves.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ from models.errors import InvalidInput
 from models.session import driver
 from models.store.messages import PlannedMessage
 from tasks.providers.base import Capabilities, Outcome, OutgoingMessage
+from tasks.providers.until import Until
 from tasks.sending.drain import Drainer
 from tasks.sending.journal import Clearance, Journal
 from tasks.sending.rate import Rate
@@ -81,8 +82,7 @@ class Puppet:
         self.loses_commit = self.dies_at_step = False
         self.error: BaseException | None = None
         self._dead = self._stopped = False
-        self._witness = witness
-        self._loop = loop
+        self._witness, self._loop = witness, loop
         self._quiet = threading.Condition()
         self._executor = ThreadPoolExecutor(1)
         self._out: Sequence[OutgoingMessage] = ()
@@ -110,7 +110,7 @@ class Puppet:
 
     # -- what the Drainer calls
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until) -> list[Outcome]:
         """Wait until the test lets the window through."""
         self._witness.look(messages)
         self._gate = asyncio.Event()
@@ -126,7 +126,7 @@ class Puppet:
         return [self._witness.answer(message) for message in messages]
 
     def abort(self) -> None:
-        """Not used: leases are not lost by themselves."""
+        """Leases are not lost by themselves."""
 
     async def close(self) -> None:
         """Nothing to close."""

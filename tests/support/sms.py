@@ -1,7 +1,6 @@
 """What an SMS campaign needs, for tests of the engine: people with numbers, a sender ID, and a witness of what went."""
 
 from collections.abc import Mapping, Sequence
-from math import inf
 from uuid import UUID
 
 import pytest
@@ -12,6 +11,7 @@ from models.store.sender_ids import add_verified_sender_id
 from models.tables import Contact, ContactListMember
 from tasks.providers.base import Outcome, OutgoingMessage
 from tasks.providers.sandbox import SandboxProvider
+from tasks.providers.until import NEVER, Until
 from tests.support.engine import Engine
 
 SENDER = "EXOSMS"
@@ -77,7 +77,7 @@ class Witness:
         send = SandboxProvider.send
 
         async def watched(
-            provider: SandboxProvider, messages: Sequence[OutgoingMessage], until: float = inf
+            provider: SandboxProvider, messages: Sequence[OutgoingMessage], until: Until = NEVER
         ) -> list[Outcome]:
             self.messages |= {message.id: message for message in messages}
             return await send(provider, messages, until)

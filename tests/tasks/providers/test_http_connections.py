@@ -11,6 +11,7 @@ from tasks.providers.base import LATE
 from tasks.providers.http_client import HttpClient, HttpServer
 from tasks.providers.http_connection import kept_open_seconds
 from tasks.providers.http_exchange import ABORTED, TLS, Answer, Unanswered, Unwritten
+from tasks.providers.until import Until
 from tests.support.http_server import OK, ONE, answering, listening, read_request, served
 
 
@@ -52,7 +53,7 @@ def test_a_server_that_closes_idle_connections_puts_nothing_in_doubt(run_in, loo
 def test_what_is_not_begun_in_time_is_late(run_in):
     async def main():
         async with served(answering(OK)) as client:
-            return await client.exchange(ONE, until=time.monotonic() - 1)
+            return await client.exchange(ONE, until=Until(time.monotonic() - 1))
 
     [result] = run_in(main())
     assert isinstance(result, Unwritten)

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import Sequence
-from math import inf
 
 from models.errors import SetupError
 from models.rules.ids import new_id
@@ -11,6 +10,7 @@ from tasks.providers.base import Capabilities, Outcome, OutcomeKind, OutgoingMes
 from tasks.providers.registry import open_provider
 from tasks.providers.signing import SigningProvider
 from tasks.providers.smtp import SmtpProvider
+from tasks.providers.until import NEVER, Until
 
 
 class Inner:
@@ -22,7 +22,7 @@ class Inner:
     def __init__(self) -> None:
         self.taken: list[bytes] = []
 
-    async def send(self, messages: Sequence[OutgoingMessage], until: float = inf) -> list[Outcome]:
+    async def send(self, messages: Sequence[OutgoingMessage], until: Until = NEVER) -> list[Outcome]:
         await asyncio.sleep(0)
         self.taken += [message.content for message in messages]
         return [Outcome(OutcomeKind.ACCEPTED, provider_ref=message.recipient) for message in messages]

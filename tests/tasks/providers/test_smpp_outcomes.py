@@ -6,6 +6,7 @@ import pytest
 
 from deployments.smpp_sink import serving
 from tasks.providers.base import OutcomeKind
+from tasks.providers.until import Until
 from tests.support.http_api import texts
 from tests.support.smpp import provider_for, send_over_smpp, smsc_state
 
@@ -138,7 +139,7 @@ def test_what_is_late_does_not_go_out(log, run_in):
     async def main():
         async with serving(smsc_state(log)) as port:
             provider = provider_for(port)
-            outcomes = await provider.send(texts(3), until=0.0)
+            outcomes = await provider.send(texts(3), until=Until(0.0))
             await provider.close()
         return outcomes
 

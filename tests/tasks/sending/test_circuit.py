@@ -26,7 +26,7 @@ class Provider:
     capabilities: Capabilities = field(default_factory=lambda: Capabilities(500, False, 1.0))
     windows: list[int] = field(default_factory=list)
 
-    async def send(self, messages, until=0.0):
+    async def send(self, messages, until=None):
         self.windows.append(len(messages))
         return [self.answer] * len(messages)
 

@@ -7,6 +7,7 @@ from sqlalchemy import text
 
 from models.session import driver
 from tasks.providers.base import Outcome, OutgoingMessage, Provider
+from tasks.providers.until import Until
 from tasks.sending import drain
 from tasks.sending.handing_over import hand_over
 from tests.support.engine import Engine, MailServer
@@ -35,7 +36,7 @@ class Watched:
         self.most_open = 0  # of all chunks: handed over or about to be, and not recorded
 
     async def __call__(
-        self, provider: Provider, messages: Sequence[OutgoingMessage], until: float
+        self, provider: Provider, messages: Sequence[OutgoingMessage], until: Until
     ) -> Sequence[Outcome]:
         self.largest = max(self.largest, len(messages))
         positions = [message_position(message.id) for message in messages]

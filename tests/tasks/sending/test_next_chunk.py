@@ -11,6 +11,7 @@ from sqlalchemy import text
 from models.store.chunks import Counts, Lease, advance, claim_chunk
 from models.tables import Chunk, Run
 from tasks.providers.base import Outcome, OutgoingMessage, Provider
+from tasks.providers.until import Until
 from tasks.runs.control import pause_campaign
 from tasks.sending import drain
 from tasks.sending.handing_over import hand_over
@@ -42,7 +43,7 @@ def in_the_last_window(engine, monkeypatch) -> Callable[[Run, Callable[[], objec
         calls: Counter[str] = Counter()
 
         async def handed_over(
-            provider: Provider, messages: Sequence[OutgoingMessage], until: float
+            provider: Provider, messages: Sequence[OutgoingMessage], until: Until
         ) -> Sequence[Outcome]:
             calls["windows"] += 1
             outcomes = await hand_over(provider, messages, until)

@@ -22,7 +22,7 @@ class Provider:
     def __init__(self, kind: OutcomeKind, said: str) -> None:
         self.outcome = Outcome(kind, provider_ref=said, code=said, detail=said, known_by_ref=True)
 
-    async def send(self, messages, until=0.0):
+    async def send(self, messages, until=None):
         return [self.outcome] * len(messages)
 
     def abort(self):

@@ -32,7 +32,7 @@ class Provider:
         self.ids: set[object] = set()
         self.windows: list[int] = []
 
-    async def send(self, messages, until=0.0):
+    async def send(self, messages, until=None):
         self.windows.append(len(messages))
         for message in messages:
             if message.recipient in self.poison:

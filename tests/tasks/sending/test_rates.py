@@ -131,7 +131,7 @@ def test_a_run_that_is_paused_gives_back_what_it_took(make_engine, handed_over, 
         return turn
 
     monkeypatch.setattr(rate_module.Rate, "take", take_and_pause)
-    monkeypatch.setattr("tasks.sending.drain._FRESH_SECONDS", 0.0)  # so it looks again before it sends
+    monkeypatch.setattr("tasks.sending.drain.FRESH_SECONDS", 0.0)  # so it looks again before it sends
     engine.send(run)
     assert (len(handed_over), engine.status(run)) == (0, "paused")
     assert count(engine, "SELECT tokens::int FROM rate_buckets") == 100
