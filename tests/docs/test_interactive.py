@@ -17,7 +17,7 @@ def _appears(browser: Browser, selector: str) -> None:
 
 def test_who_has_a_token_tries_a_request_out(world: World, browser: Browser) -> None:
     browser.goto(f"{world.url}/docs#/Account/getBalance")
-    _appears(browser, ".btn.authorize")
+    _appears(browser, "#operations-Account-getBalance.is-open")  # it scrolls there by itself
     browser.click(".btn.authorize", loads=False)
     _appears(browser, ".auth-container input")
     browser.fill(".auth-container input", world.token)

@@ -19,6 +19,23 @@ from werkzeug.serving import make_server
 
 _SECONDS = 30
 
+# The middle of an element, once it is in view, stays where it is for a frame and has nothing over it: a page that is
+# being made moves what is on it, and the click would fall beside it.
+_RESTS = """
+new Promise(found => {
+    let before = null;
+    const look = () => {
+        const it = document.querySelector(%s);
+        it.scrollIntoView({block: 'center', behavior: 'instant'});
+        const box = it.getBoundingClientRect(), x = box.x + box.width / 2, y = box.y + box.height / 2;
+        if (`${x} ${y}` === before && it.contains(document.elementFromPoint(x, y))) return found([x, y]);
+        before = `${x} ${y}`;
+        requestAnimationFrame(look);
+    };
+    look();
+})
+"""
+
 
 class Browser:
     """One tab."""
@@ -63,8 +80,8 @@ class Browser:
         self._until_loaded(lambda: self.command("Page.navigate", url=url))
 
     def evaluate(self, expression: str) -> Any:
-        """The value of an expression of JavaScript on the page."""
-        result = self.command("Runtime.evaluate", expression=expression, returnByValue=True)
+        """The value of an expression of JavaScript on the page, or of what it promises."""
+        result = self.command("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
         assert "exceptionDetails" not in result, result
         return result["result"].get("value")
 
@@ -83,11 +100,7 @@ class Browser:
 
     def click(self, selector: str, *, times: int = 1, loads: bool = True) -> None:
         """Click on the middle of something, and wait for the page that comes of it."""
-        place = self.evaluate(
-            f"(() => {{ const it = document.querySelector({json.dumps(selector)});"
-            " it.scrollIntoView({block: 'center'});"
-            " const box = it.getBoundingClientRect(); return [box.x + box.width / 2, box.y + box.height / 2]; })()"
-        )
+        place = self.evaluate(_RESTS % json.dumps(selector))
 
         def press() -> None:
             for count in range(1, times + 1):
