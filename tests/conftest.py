@@ -25,7 +25,7 @@ from models.session import conninfo, psycopg_url
 from models.settings import Settings
 from tests.support.full_disk import can_mount
 from tests.support.namespaces import can_make_namespaces
-from tests.support.scheduling import OneStack
+from tests.support.scheduling import IS_LONG, OneStack, longest_first
 
 _FOLDER = "EXOSEND_TESTS_FOLDER"
 _TEMPLATE = "exosend_template"
@@ -216,7 +216,9 @@ def _is_there(tool: str) -> bool:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip a test marked `needs(tool)` where the tool is not installed."""
+    """Skip a test marked `needs(tool)` where the tool is not installed; begin with what takes longest."""
+    if IS_LONG:
+        longest_first(items)
     for item in items:
         for marker in item.iter_markers("needs"):
             tool = marker.args[0]

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from tests.support.invariants import Found
+from tests.support.scheduling import IS_LONG
 
 _T = TypeVar("_T")
 _COLUMNS = {
@@ -55,11 +56,10 @@ class Trial:
     @classmethod
     def begin(cls, name: str, file: str) -> "Trial":
         """With the form and the chances that the environment says."""
-        is_long = os.environ.get("FAULTS") == "long"
         # pytest-randomly gives this its own seed, which it prints.
         seed = int(os.environ.get("FAULTS_SEED") or random.randrange(10**6))
         print(f"FAULTS_SEED={seed}")
-        return cls(name, file, table_folder(is_long=is_long), is_long, seed)
+        return cls(name, file, table_folder(is_long=IS_LONG), IS_LONG, seed)
 
     def of(self, *, short: _T, long: _T) -> _T:
         """How much, in this form."""
